@@ -1,0 +1,53 @@
+# The two commands of the README are `make run` and `make test`; `make check` is the one gate.
+PYTHON ?= python3
+VENV ?= .venv
+STARTER = smollm2:135m
+QUESTION = Why would somebody run a language model on their own computer?
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip --disable-pip-version-check -q
+
+.PHONY: run test check format lint types docs docs-fresh bench lock clean
+
+run: $(VENV)/installed
+	@if [ -n "$$PROMPT" ]; then $(BIN)/domov run $(STARTER) "$$PROMPT"; \
+	elif [ -t 0 ] && [ -t 1 ]; then $(BIN)/domov run $(STARTER); \
+	else $(BIN)/domov run $(STARTER) "$(QUESTION)" </dev/null; fi
+
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest $(TESTS)
+
+check: lint types docs-fresh test
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+format: $(VENV)/installed-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+types: $(VENV)/installed-dev
+	$(BIN)/mypy
+
+$(VENV)/created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Domov needs Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv is missing: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
+	@touch $@
+
+$(VENV)/installed: $(VENV)/created requirements.lock pyproject.toml
+	@echo "installing Domov into $(VENV) ..." >&2
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps -e .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed requirements-dev.lock
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# Exact versions with hashes, for every platform; run after a change of pyproject.toml. Needs uv.
+lock:
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --group dev pyproject.toml -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) .cache site dist

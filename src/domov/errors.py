@@ -1,0 +1,104 @@
+"""Everything that Domov says no with.
+
+    DomovError
+      BadInput            what the caller sent can't be meant: nothing was done
+        BadName             not a model's name
+        BadOption           a setting or an option with an impossible value
+        BadRequest          a request that no dialect can carry out
+        ContextOverflow     a prompt longer than the model's context
+      NotFound            it is not here
+        NoSuchModel
+        NoSuchChat
+      Refused             allowed in principle, not here and now
+        Offline             a connection while offline mode is on
+        PortInUse
+        HomeUnusable        DOMOV_HOME can't be read or written
+        DiskFull
+      Broken              a part outside this process failed
+        BadModelFile        not a model, or a damaged one
+        DownloadFailed      a hub or index answered with something else than the file
+          ConnectionBroken    no connection, or one that ended early
+          AccessDenied        it wants a token, or the token is not enough
+        DigestMismatch      the bytes are not the ones that were promised
+        EngineUnavailable   no engine of the kind asked for
+        WorkerDied          the process that runs the model ended
+
+`message` names the value, lower case, no period. `hint` is something to run or set.
+"""
+
+
+class DomovError(Exception):
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class BadInput(DomovError): ...
+
+
+class BadName(BadInput): ...
+
+
+class BadOption(BadInput): ...
+
+
+class BadRequest(BadInput): ...
+
+
+class ContextOverflow(BadInput):
+    def __init__(self, *, prompt_tokens: int, context_tokens: int) -> None:
+        super().__init__(
+            f"the prompt has {prompt_tokens} tokens, the model's context holds {context_tokens}",
+            hint="shorten it, or load the model with a larger context (setting context_tokens)",
+        )
+        self.prompt_tokens = prompt_tokens
+        self.context_tokens = context_tokens
+
+
+class NotFound(DomovError): ...
+
+
+class NoSuchModel(NotFound): ...
+
+
+class NoSuchChat(NotFound): ...
+
+
+class Refused(DomovError): ...
+
+
+class Offline(Refused): ...
+
+
+class PortInUse(Refused): ...
+
+
+class HomeUnusable(Refused): ...
+
+
+class DiskFull(Refused): ...
+
+
+class Broken(DomovError): ...
+
+
+class BadModelFile(Broken): ...
+
+
+class DownloadFailed(Broken): ...
+
+
+class ConnectionBroken(DownloadFailed): ...
+
+
+class AccessDenied(DownloadFailed): ...
+
+
+class DigestMismatch(Broken): ...
+
+
+class EngineUnavailable(Broken): ...
+
+
+class WorkerDied(Broken): ...

