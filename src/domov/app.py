@@ -3,7 +3,9 @@
 Commands and dialects get an App and use what is in it; nothing above this file says `Outbound(...)`.
 """
 
+import hashlib
 import os
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,10 +13,19 @@ from functools import cached_property
 
 from domov import config
 from domov.config import Config
+from domov.engine.launch import Endpoint, Launch
+from domov.engine.llamacpp import LlamaCpp
+from domov.engine.protocol import Engine
+from domov.engine.scheduler import Scheduler
+from domov.errors import EngineUnavailable
+from domov.hardware.cpu import read_cpu
+from domov.hardware.memory import read_memory
 from domov.outbound import Outbound
+from domov.sizing.plan import Plan, make_plan
 from domov.store import catalogue, pip_settings
-from domov.store.models import Models
+from domov.store.models import Model, Models
 from domov.store.pull import Puller
+from domov.store.shape import ModelShape
 
 
 @dataclass(frozen=True)
@@ -24,6 +35,10 @@ class App:
     @cached_property
     def models(self) -> Models:
         return Models(self.config.models, catalogue.load())
+
+    @cached_property
+    def scheduler(self) -> Scheduler:
+        return Scheduler(self.open_engine)
 
     @asynccontextmanager
     async def puller(self) -> AsyncIterator[Puller]:
@@ -35,6 +50,41 @@ class App:
                 hf_token=os.environ.get("HF_TOKEN"),
                 pip_settings=pip_settings.read(),
             )
+
+    def plan(self, shape: ModelShape) -> Plan:
+        """With what settings a model of this shape is loaded here and now."""
+        return make_plan(
+            shape,
+            free_bytes=read_memory().free_bytes,
+            cores=read_cpu().usable_cores,
+            most_context_tokens=self.config.context_tokens,
+            threads=self.config.threads,
+        )
+
+    def open_engine(self, model: Model) -> Engine:
+        """An engine for the model, not started yet. Raises BadModelFile, EngineUnavailable."""
+        plan = self.plan(model.shape())
+        launch = Launch(
+            model=str(model.path.resolve()),
+            endpoint=Endpoint(None),
+            context_tokens=plan.context_tokens,
+            threads=plan.threads,
+            parent=os.getpid(),
+            llama_server=self.llama_server() if self.config.engine == "llama-server" else None,
+            sandbox=self.config.sandbox,
+        )
+        log = self.config.logs / f"worker-{hashlib.sha256(str(model.path).encode()).hexdigest()[:12]}.log"
+        return LlamaCpp(launch, name=model.name, log=log)
+
+    def llama_server(self) -> str:
+        """Where the native binary is. Raises EngineUnavailable."""
+        found = shutil.which(os.path.expanduser(self.config.llama_server))
+        if found is None:
+            raise EngineUnavailable(
+                f"no such program: {self.config.llama_server}",
+                hint="install llama.cpp's llama-server, or set llama_server to its path, or engine to xllamacpp",
+            )
+        return os.path.realpath(found)
 
 
 def load() -> App:

@@ -13,7 +13,7 @@ from typing import Any
 SECONDS = 30
 _ASK = """
 import json, sys, xllamacpp
-rows = [{k: str(v) if k == "type" else v for k, v in row.items() if k != "caps"} for row in xllamacpp.get_device_info()]
+rows = [{k: v.name if k == "type" else v for k, v in row.items() if k != "caps"} for row in xllamacpp.get_device_info()]
 json.dump({"devices": rows, "features": xllamacpp.get_system_info()}, sys.stdout)
 """
 

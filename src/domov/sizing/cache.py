@@ -26,7 +26,9 @@ def cache_bytes(layers: Sequence[Attention], *, context_tokens: int, dtype: str 
     if dtype not in BYTES_PER_VALUE:
         raise BadOption(f"unknown cache type: {dtype}", hint=f"one of {', '.join(BYTES_PER_VALUE)}")
     values = sum(
-        layer.kv_heads * (layer.key_size + layer.value_size) * min(context_tokens, layer.window_tokens or context_tokens)
+        layer.kv_heads
+        * (layer.key_size + layer.value_size)
+        * min(context_tokens, layer.window_tokens or context_tokens)
         for layer in layers
     )
     return int(values * BYTES_PER_VALUE[dtype])

@@ -1,0 +1,149 @@
+"""The process that runs one model: `python -m domov.engine.worker`.
+
+It speaks llama-server's HTTP on a private endpoint. It ends when its standard input ends or when the process
+that started it dies, so that no orphan is ever left.
+"""
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import sysconfig
+import threading
+import time
+from pathlib import Path
+
+from domov.engine.launch import Endpoint, Failed, Launch, Ready, answer_line
+from domov.engine.sandbox import confine, die_with_parent
+
+# How many prompt tokens are read before a client that has gone is noticed; llama.cpp's own default is 2048.
+BATCH_TOKENS = 512
+LIBRARIES = ("/usr", "/lib", "/lib64", "/opt", "/etc/ld.so.cache", "/proc", "/sys", "/dev/urandom", "/dev/zero")
+GRAPHICS = ("/dev/dri", "/dev/kfd", "/dev/null", "/dev/shm")
+
+
+def main() -> None:
+    launch = Launch.from_line(sys.stdin.buffer.readline())
+    die_with_parent(launch.parent)
+    # From here on standard output is for the one answer; whatever native code prints goes to the log.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    try:
+        ready, running = _start_native(launch) if launch.llama_server else _start_own(launch)
+    except (RuntimeError, OSError) as error:
+        print(answer_line(Failed(str(error))), file=answers, flush=True)
+        os._exit(1)
+    print(answer_line(ready), file=answers, flush=True)
+    _end_with_input(running)
+
+
+def _end_with_input(running: object) -> None:
+    """Waits for the end of the input, or of the native server; then ends at once, in the middle of anything."""
+    if isinstance(running, subprocess.Popen):
+        threading.Thread(target=lambda: os._exit(1 if running.wait() else 0), daemon=True).start()
+    while sys.stdin.buffer.read(1):
+        pass
+    if isinstance(running, subprocess.Popen):
+        running.kill()
+    os._exit(0)
+
+
+def _start_own(launch: Launch) -> tuple[Ready, object]:
+    import xllamacpp  # loads llama.cpp: only in this process, and before the walls go up
+
+    walls = _confine(launch, programs=False)
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = launch.model
+    parameters.n_ctx = launch.context_tokens
+    parameters.n_parallel = 1
+    parameters.n_batch = BATCH_TOKENS
+    parameters.cpuparams.n_threads = launch.threads
+    parameters.cpuparams_batch.n_threads = launch.threads
+    parameters.offline = True
+    parameters.ui = False
+    parameters.cors_origins = ""
+    if launch.endpoint.socket:
+        parameters.hostnames = [launch.endpoint.socket]
+    else:
+        parameters.api_keys = [launch.endpoint.key]
+    server = xllamacpp.Server(parameters)  # returns when the model is loaded and the server listens
+    port = 0 if launch.endpoint.socket else int(server.listening_address.rstrip("/").rsplit(":", 1)[1])
+    return Ready(port, walls), server
+
+
+def _start_native(launch: Launch) -> tuple[Ready, object]:
+    endpoint = launch.endpoint if launch.endpoint.socket else Endpoint(None, _free_port(), launch.endpoint.key)
+    command = [str(launch.llama_server), "--model", launch.model, "--no-webui", "--offline"]
+    command += ["--ctx-size", str(launch.context_tokens), "--parallel", "1", "--batch-size", str(BATCH_TOKENS)]
+    command += ["--threads", str(launch.threads), "--threads-batch", str(launch.threads)]
+    if endpoint.socket:
+        command += ["--host", endpoint.socket]
+    else:
+        command += ["--host", "127.0.0.1", "--port", str(endpoint.port), "--api-key", endpoint.key]
+    server, walls = _spawn(launch, command)
+    while not _is_healthy(endpoint):
+        if server.poll() is not None:
+            raise RuntimeError(f"llama-server ended with {server.returncode}")
+        time.sleep(0.05)
+    return Ready(endpoint.port, walls), server
+
+
+def _spawn(launch: Launch, command: list[str]) -> tuple[subprocess.Popen[bytes], tuple[str, ...]]:
+    """Starts the native server behind walls of its own; this process keeps none, it never sees the model."""
+    if sys.platform == "win32":
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL), ()
+    me, (reader, writer) = os.getpid(), os.pipe()
+
+    def in_child() -> None:
+        die_with_parent(me)
+        os.write(writer, " ".join(_confine(launch, programs=True)).encode())
+
+    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=in_child)  # one thread so far: safe
+    os.close(writer)
+    with os.fdopen(reader) as walls:
+        return server, tuple(walls.read().split())
+
+
+def _confine(launch: Launch, *, programs: bool) -> tuple[str, ...]:
+    if not launch.sandbox:
+        return ()
+    own = [sys.prefix, sys.base_prefix, sysconfig.get_paths()["purelib"], sysconfig.get_paths()["platlib"]]
+    native = [str(Path(launch.llama_server).parent.parent)] if launch.llama_server else []
+    folder = [str(Path(launch.endpoint.socket).parent)] if launch.endpoint.socket else []
+    graphics = [*GRAPHICS, *(str(p) for p in Path("/dev").glob("nvidia*"))]
+    return confine(readable=[*LIBRARIES, *own, *native, launch.model], writable=[*folder, *graphics], programs=programs)
+
+
+class _Local(http.client.HTTPConnection):
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__("127.0.0.1", endpoint.port, timeout=5)
+        self.path = endpoint.socket
+
+    def connect(self) -> None:
+        if self.path is None:
+            return super().connect()
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(self.path)
+        return None
+
+
+def _is_healthy(endpoint: Endpoint) -> bool:
+    connection = _Local(endpoint)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    main()
