@@ -1,0 +1,73 @@
+"""The command line: one table of commands, each in a file of its own.
+
+Help is printed from the table alone, so that it costs no import; click comes in with the first real command.
+"""
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import click
+
+# name -> (module:command, what it does)
+COMMANDS = {
+    "run": ("domov.cli.run:run", "ask a model, or chat with it"),
+    "serve": ("domov.cli.serve:serve", "serve the models to other programs over HTTP"),
+    "doctor": ("domov.cli.doctor:doctor", "what this machine has, and what could be better"),
+    "pull": ("domov.cli.pull:pull", "fetch a model"),
+    "list": ("domov.cli.list:list_", "the models that are here"),
+    "show": ("domov.cli.show:show", "what a model is made of"),
+    "rm": ("domov.cli.rm:rm", "remove a model"),
+    "cp": ("domov.cli.cp:cp", "give a model a second name"),
+}
+
+USAGE = (
+    "Usage: domov COMMAND [OPTIONS] ...\n\n  Your own AI, at home: language models on your own computer.\n\nCommands:\n"
+)
+
+
+def main() -> None:
+    """The entry point of `domov`. Errors become one sentence, a way out, and a status other than 0."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments in (["--help"], ["-h"], ["help"]):
+        sys.stdout.write(overview())
+        return
+    if arguments in (["--version"], ["version"]):
+        sys.stdout.write(f"domov {version()}\n")
+        return
+    from domov.cli.errors import boundary
+
+    with boundary():
+        group()(prog_name="domov", standalone_mode=False)
+
+
+def overview() -> str:
+    width = max(map(len, COMMANDS)) + 2
+    rows = "".join(f"  {name:<{width}}{words}\n" for name, (_, words) in COMMANDS.items())
+    return f"{USAGE}{rows}\n`domov COMMAND --help` says more. Start with: domov run\n"
+
+
+def version() -> str:
+    from importlib.metadata import version
+
+    return version("domov")
+
+
+def group() -> "click.Group":
+    """All commands as one click group; a command's file is imported when it is called."""
+    import click
+
+    class Lazy(click.Group):
+        def list_commands(self, ctx: click.Context) -> list[str]:
+            return list(COMMANDS)
+
+        def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+            return load(cmd_name) if cmd_name in COMMANDS else None
+
+    return Lazy("domov", help="Your own AI, at home.")
+
+
+def load(name: str) -> Any:
+    module, _, attribute = COMMANDS[name][0].partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,78 @@
+"""How commands print: data to standard output, as a table or as JSON, and progress to standard error."""
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import click
+import orjson
+
+from domov.store.download import Progress
+from domov.units import human_bytes, human_seconds
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+REFRESH_SECONDS = 0.1
+SPEED_SECONDS = 5.0  # speed is that of the last so many seconds
+
+
+def print_json(value: Any) -> None:
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(len(row[i]) for row in (headings, *rows)) for i in range(len(headings))]
+    for row in (headings, *rows):
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def print_fields(fields: Sequence[tuple[str, str]]) -> None:
+    width = max(len(name) for name, _ in fields)
+    for name, value in fields:
+        click.echo(f"{name:<{width}}  {value}".rstrip())
+
+
+class ProgressLine:
+    """One line on a terminal that is written over; elsewhere a line for each step."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._step, self._shown = "", 0.0
+        self._seen: list[tuple[float, int]] = []
+
+    def __call__(self, progress: Progress) -> None:
+        moment = time.monotonic()
+        if progress.step != self._step:
+            self._step, self._seen, self._shown = progress.step, [], 0.0
+            if not self._terminal:
+                click.echo(f"{progress.step} ...", err=True)
+        self._seen = [s for s in self._seen if moment - s[0] < SPEED_SECONDS] + [(moment, progress.done_bytes)]
+        if self._terminal and moment - self._shown >= REFRESH_SECONDS:
+            self._shown = moment
+            sys.stderr.write(f"\r\x1b[K{progress_text(progress, self._speed())}")
+            sys.stderr.flush()
+
+    def _speed(self) -> float:
+        (first, start), (last, end) = self._seen[0], self._seen[-1]
+        return (end - start) / (last - first) if last > first else 0.0
+
+    def clear(self) -> None:
+        if self._terminal and self._shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def progress_text(progress: Progress, bytes_per_second: float) -> str:
+    """`downloading  34 %  31.4 MB of 92.9 MB  12.1 MB/s  5 s left`"""
+    text = progress.step
+    if progress.total_bytes:
+        text += f"  {100 * progress.done_bytes // progress.total_bytes} %"
+        text += f"  {human_bytes(progress.done_bytes)} of {human_bytes(progress.total_bytes)}"
+    elif progress.done_bytes:
+        text += f"  {human_bytes(progress.done_bytes)}"
+    if bytes_per_second:
+        text += f"  {human_bytes(bytes_per_second)}/s"
+        if progress.total_bytes:
+            text += f"  {human_seconds((progress.total_bytes - progress.done_bytes) / bytes_per_second)} left"
+    return text
