@@ -27,10 +27,10 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def print_fields(fields: Sequence[tuple[str, str]]) -> None:
+def print_fields(fields: Sequence[tuple[str, str]], *, err: bool = False) -> None:
     width = max(len(name) for name, _ in fields)
     for name, value in fields:
-        click.echo(f"{name:<{width}}  {value}".rstrip())
+        click.echo(f"{name:<{width}}  {value}".rstrip(), err=err)
 
 
 class ProgressLine:

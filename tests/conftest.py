@@ -1,0 +1,51 @@
+"""The real model that tests run on, fetched once into `.cache/` and shared by all of them."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from domov import app, config
+from domov.store.models import Model
+
+CACHE = Path(__file__).parent.parent / ".cache" / "domov"
+STARTER = "smollm2:135m"
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """The environment of a domov that is run in a process of its own, with its own home."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("DOMOV_", "HF_"))}
+    return {**kept, "DOMOV_HOME": str(home), **more}
+
+
+def domov(home: Path, *arguments: str, stdin: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+    """Runs the real command line."""
+    command = [sys.executable, "-m", "domov", *arguments]
+    return subprocess.run(
+        command, env=environment(home, **more), input=stdin, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+@pytest.fixture(scope="session")
+def starter_home() -> Path:
+    """A DOMOV_HOME that holds the starter model. Tests only read it."""
+    done = domov(CACHE, "pull", STARTER)
+    assert done.returncode == 0, done.stderr
+    return CACHE
+
+
+@pytest.fixture(scope="session")
+def starter(starter_home: Path) -> Model:
+    return app.App(config.load({"DOMOV_HOME": str(starter_home)})).models.get(STARTER)
+
+
+@pytest.fixture
+def home(starter_home: Path, tmp_path: Path) -> Iterator[Path]:
+    """A DOMOV_HOME of the test's own that holds the starter model, without a copy of its bytes."""
+    path = tmp_path / "home"
+    shutil.copytree(starter_home / "models", path / "models", copy_function=os.link)
+    yield path
