@@ -1,0 +1,16 @@
+from domov.engine.launch import Endpoint, Failed, Launch, Ready, answer_line, parse_answer
+
+
+def test_a_launch_survives_the_way_to_the_worker() -> None:
+    launch = Launch("/m.gguf", Endpoint("/s"), context_tokens=512, threads=2, parent=1, llama_server="/bin/ls")
+    assert Launch.from_line(launch.to_line()) == launch
+
+
+def test_answers_survive_the_way_back() -> None:
+    for answer in (Ready(5, ("landlock",)), Failed("no")):
+        assert parse_answer(answer_line(answer).encode()) == answer
+
+
+def test_anything_else_is_no_answer() -> None:
+    for line in (b"", b"\n", b"hello", b"[]", b"1", b'{"is": "Ready"}'):
+        assert parse_answer(line) is None
