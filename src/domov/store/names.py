@@ -16,7 +16,8 @@ MOST_CHARACTERS = 160  # its file name, percent-encoded, stays below the 255 byt
 _WORD = r"[A-Za-z0-9](?:[A-Za-z0-9_.\-]*[A-Za-z0-9_])?"
 _LOCAL = re.compile(rf"(?P<name>{_WORD})(?::(?P<tag>{_WORD}))?")
 _HUB = re.compile(rf"(?:hf\.co|huggingface\.co)/(?P<user>{_WORD})/(?P<repo>{_WORD})(?::(?P<quant>{_WORD}))?")
-_PACKAGE = re.compile(rf"pypi:(?P<package>{_WORD})(?:==(?P<version>[A-Za-z0-9][A-Za-z0-9.+!_\-]*))?")
+_VERSION = rf"(?:[0-9]+!)?{_WORD}(?:\+{_WORD})?"
+_PACKAGE = re.compile(rf"pypi:(?P<package>{_WORD})(?:==(?P<version>{_VERSION}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,28 +63,36 @@ def parse(text: str) -> Name:
     """The name that `text` spells. Raises BadName, with the text shortened and its control characters shown."""
     if looks_like_path(text):
         return PathName(_path(text))
-    if len(text) <= MOST_CHARACTERS and ".." not in text:
-        if m := _PACKAGE.fullmatch(text):
-            return PackageName(m["package"], m["version"])
-        if m := _HUB.fullmatch(text):
-            return HubName(m["user"], m["repo"], m["quant"])
-        if m := _LOCAL.fullmatch(text):
-            return LocalName(m["name"], m["tag"])
-    raise BadName(
-        f"not a model's name: {shown(text)}",
-        hint="names look like smollm2:135m, hf.co/user/repo, pypi:package or ./file.gguf",
-    )
+    name = _word(text) if len(text) <= MOST_CHARACTERS and ".." not in text else None
+    if name is None or len(str(name)) > MOST_CHARACTERS:
+        raise BadName(
+            f"not a model's name: {shown(text)}",
+            hint="names look like smollm2:135m, hf.co/user/repo, pypi:package or ./file.gguf",
+        )
+    return name
+
+
+def _word(text: str) -> Name | None:
+    if m := _PACKAGE.fullmatch(text):
+        return PackageName(m["package"], m["version"])
+    if m := _HUB.fullmatch(text):
+        return HubName(m["user"], m["repo"], m["quant"])
+    if m := _LOCAL.fullmatch(text):
+        return LocalName(m["name"], m["tag"])
+    return None
 
 
 def looks_like_path(text: str) -> bool:
     return text.startswith(("/", "./", "../", "~", ".\\", "..\\")) or bool(
-        re.match(r"[A-Za-z]:[\\/]", text) or (text.lower().endswith(".gguf") and ":" not in text)
+        re.match(r"[A-Za-z]:[\\/]", text)
+        or (text.lower().endswith(".gguf") and ":" not in text and not _HUB.fullmatch(text))
     )
 
 
 def shown(text: str) -> str:
     """The text, safe to print and short enough for one line."""
-    return ascii(text if len(text) <= 60 else text[:60] + "…") if not text.isprintable() or len(text) > 60 else text
+    safe = text[:61] if text.isprintable() else ascii(text[:61])
+    return safe if len(safe) <= 60 else safe[:60] + "…"
 
 
 def _path(text: str) -> Path:
@@ -91,5 +100,5 @@ def _path(text: str) -> Path:
         raise BadName(f"not a path: {shown(text)}")
     try:
         return Path(text).expanduser().absolute()
-    except RuntimeError as error:  # ~nobody
+    except (RuntimeError, OSError) as error:  # ~nobody, or the working folder is gone
         raise BadName(f"not a path: {shown(text)}") from error
