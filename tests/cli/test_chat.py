@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import STARTER, environment
 
-PROMPT = r">>> "
+PROMPT = r">>>\x1b"  # a fresh one; a line that is drawn again has a space there
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_conversation_is_saved_and_loaded(chat: "pexpect.spawn[str]", home: Pa
 
 def test_several_lines_are_one_question(chat: "pexpect.spawn[str]") -> None:
     chat.sendline('"""First line')
-    chat.expect(r"\.\.\. ")
+    chat.expect(r"\.\.\.\x1b")
     chat.sendline('second line"""')
     chat.expect(PROMPT)
     say(chat, "/save lines")

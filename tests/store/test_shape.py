@@ -85,6 +85,13 @@ def test_an_architecture_that_is_no_word_is_refused(name: str) -> None:
     assert "architecture" in refused(general_architecture=text_value(name))
 
 
+def test_a_file_without_tensors_is_refused() -> None:
+    content = tiny_gguf(tensors=[])
+    header = parse_header(lambda at, count: content[at : at + count], size_bytes=len(content), name="tiny")
+    with pytest.raises(BadModelFile, match="no tensors"):
+        shape_of(header, name="tiny")
+
+
 def test_absurd_layer_counts_are_refused() -> None:
     assert "layers" in refused(llama_block__count=number_value(4097))
 

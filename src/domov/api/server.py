@@ -79,7 +79,7 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def serve(domov: App, listener: socket.socket) -> None:
+def run(domov: App, listener: socket.socket) -> None:
     """Serves until it is told to stop by SIGINT or SIGTERM; then ends all workers."""
     port = listener.getsockname()[1]
     config = uvicorn.Config(
@@ -89,4 +89,4 @@ async def serve(domov: App, listener: socket.socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=LONGEST_GOODBYE_SECONDS,
     )
-    await uvicorn.Server(config).serve(sockets=[listener])
+    uvicorn.Server(config).run(sockets=[listener])

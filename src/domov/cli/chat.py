@@ -210,5 +210,8 @@ def _session(domov: app.App) -> "PromptSession[str]":
     history.touch(mode=0o600)
     words = ["/help", "/system", "/set", "/model", "/clear", "/save", "/load", "/bye"]
     return PromptSession(
-        history=FileHistory(str(history)), completer=WordCompleter(words, sentence=True), key_bindings=keys
+        history=FileHistory(str(history)),
+        completer=WordCompleter(words, sentence=True),
+        key_bindings=keys,
+        reserve_space_for_menu=0,
     )

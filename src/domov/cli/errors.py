@@ -32,7 +32,7 @@ def boundary() -> Iterator[None]:
             say(f"       {error.hint}")
         sys.exit(2 if isinstance(error, BadInput) else 1)
     except (KeyboardInterrupt, click.Abort):
-        say("\nstopped")
+        say("stopped")  # click has ended the line
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output has gone, as with `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,5 +1,3 @@
-import asyncio
-
 import click
 
 from domov import app
@@ -21,4 +19,4 @@ def serve(host: str | None, port: int | None) -> None:
     address = listener.getsockname()
     name = f"[{address[0]}]" if ":" in address[0] else address[0]
     say(f"Domov serves http://{name}:{address[1]}/v1 (Ctrl-C ends it)")
-    asyncio.run(server.serve(domov, listener))
+    server.run(domov, listener)

@@ -1,8 +1,8 @@
 """What Domov knows of a model that is here: one small JSON file for each name."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -40,9 +40,16 @@ def from_json(content: bytes, *, path: Path) -> Manifest:
     try:
         table: dict[str, Any] = orjson.loads(content)
         version = table.pop("format")
+        if type(version) is int and version > FORMAT:
+            raise BadModelFile(f"{path} has format {version}, this Domov reads {FORMAT}", hint="update Domov")
         manifest = Manifest(**{**table, "source": Source(**table["source"])})
+        if type(version) is not int or not (_well_typed(manifest) and _well_typed(manifest.source)):
+            raise TypeError("a field of another type")
     except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
         raise BadModelFile(f"damaged manifest: {path}", hint="move it away and pull the model again") from error
-    if version != FORMAT:
-        raise BadModelFile(f"{path} has format {version}, this Domov reads {FORMAT}", hint="update Domov")
     return manifest
+
+
+def _well_typed(record: Manifest | Source) -> bool:
+    values = [(f.type, getattr(record, f.name)) for f in fields(record)]
+    return all(isinstance(value, cast(type, kind)) and not isinstance(value, bool) for kind, value in values)

@@ -11,6 +11,8 @@ A manifest is written only after its blob is whole, so a name always leads to a 
 import os
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
@@ -54,11 +56,16 @@ class Models:
     def partial(self) -> Path:
         return self.folder / "partial"
 
-    def lock(self) -> FileLock:
+    @contextmanager
+    def lock(self) -> Iterator[None]:
         """Held by whoever adds or removes names or blobs; released by the system if its holder dies."""
-        make_folder(self.folder)
-        with disk_errors(self.folder):
-            return FileLock(self.folder / ".lock")
+        lock = FileLock(make_folder(self.folder) / ".lock")
+        with disk_errors(self.folder / ".lock"):
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
 
     def blob(self, digest: str) -> Path:
         """Where the file of that digest lies or will lie. Raises BadModelFile for anything but a digest."""
@@ -69,7 +76,7 @@ class Models:
     def all(self) -> list[Model]:
         """Every model here, by name. Raises BadModelFile for a damaged manifest."""
         found = sorted((self.folder / "manifests").glob("*.json"))
-        return [self._model(from_json(path.read_bytes(), path=path)) for path in found]
+        return [self._model(manifest) for path in found if (manifest := self._read(path))]
 
     def get(self, text: str) -> Model:
         """The model called `text`, or the file that it is the path of.
@@ -96,16 +103,18 @@ class Models:
     def add(self, manifest: Manifest, blob: Path | None = None) -> Model:
         """Takes in a verified file, if there is one to take, and gives it its name, replacing what had it."""
         with self.lock():
+            path = self._manifest_path(manifest.name)
+            replaced = self._read(path)
+            kept = self._digests_without(manifest.name) | {manifest.digest}
             if blob is not None:
                 target = self.blob(manifest.digest)
                 make_folder(target.parent)
                 with disk_errors(target):
                     os.chmod(blob, 0o400)
                     os.replace(blob, target)
-            replaced = self._read(self._manifest_path(manifest.name))
-            write_atomically(self._manifest_path(manifest.name), to_json(manifest))
+            write_atomically(path, to_json(manifest))
             if replaced:
-                self._drop_blob(replaced.digest)
+                self._drop_blob(replaced.digest, kept)
         return self._model(manifest)
 
     def copy(self, source: str, target: str) -> Model:
@@ -124,14 +133,18 @@ class Models:
             manifest = self._find(parse(text))
             if manifest is None:
                 raise NoSuchModel(f"no such model: {text}", hint=self._suggestion(parse(text)))
-            path = self._manifest_path(manifest.name)
+            path, kept = self._manifest_path(manifest.name), self._digests_without(manifest.name)
             with disk_errors(path):
                 path.unlink()
-            return self._drop_blob(manifest.digest)
+            return self._drop_blob(manifest.digest, kept)
 
-    def _drop_blob(self, digest: str) -> int:
+    def _digests_without(self, name: str) -> set[str]:
+        """The digests of the blobs that other names need. Asked before anything changes: one may be damaged."""
+        return {m.manifest.digest for m in self.all() if m.name != name and not m.manifest.path}
+
+    def _drop_blob(self, digest: str, kept: set[str]) -> int:
         blob = self.blob(digest)
-        if not blob.exists() or any(m.manifest.digest == digest and not m.manifest.path for m in self.all()):
+        if digest in kept or not blob.exists():
             return 0
         size = blob.stat().st_size
         with disk_errors(blob):
@@ -146,6 +159,8 @@ class Models:
 
     def _candidates(self, name: Name) -> list[str]:
         """The full names that a short one may stand for, best first."""
+        if isinstance(name, PathName):
+            return []
         if not isinstance(name, LocalName) or name.tag:
             return [str(name)]
         entry = self.catalogue.find(name)
@@ -177,11 +192,12 @@ class Models:
 
     def _referenced(self, path: Path) -> Model:
         """A file that has no manifest: named by its path, known by size and time instead of a digest."""
-        if not path.exists():
-            raise NoSuchModel(f"no such file: {path}")
+        try:
+            stat = path.stat()
+        except OSError as error:
+            raise NoSuchModel(f"no such file: {path}: {error.strerror}") from error
         if not path.is_file():
             raise BadModelFile(f"not a file: {path}")
-        stat = path.stat()
         source = Source("file", str(path), path.name)
         manifest = Manifest(
             name=str(path),

@@ -1,10 +1,15 @@
 """What a model is made of, as its file says: the figures that memory and speed follow from."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from domov.errors import BadModelFile
-from domov.store.gguf import FILE_TYPES, Elements, Header
+from domov.store.gguf import FILE_TYPES, Header
+from domov.store.names import shown
+
+MOST_LAYERS = 4096
+MOST_HEADS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +38,17 @@ def shape_of(header: Header, *, name: str) -> ModelShape:
     """The shape in a file's header. Raises BadModelFile where the file contradicts itself or leaves out a figure."""
     meta = header.metadata
     architecture = meta.get("general.architecture")
-    if not isinstance(architecture, str):
+    if not isinstance(architecture, str) or not re.fullmatch(r"[A-Za-z0-9_.\-]{1,64}", architecture):
         raise BadModelFile(f"not a usable model file: {name}: it does not name its architecture")
+    if not header.tensors:
+        raise BadModelFile(f"not a usable model file: {name}: it holds no tensors")
     figures = _Figures(meta, architecture, name)
     layers = figures.whole("block_count")
+    file_type = meta.get("general.file_type")
     return ModelShape(
         architecture=architecture,
         parameters=sum(t.elements for t in header.tensors),
-        quantization=FILE_TYPES.get(meta.get("general.file_type", -1), "unknown"),
+        quantization=FILE_TYPES.get(file_type, "unknown") if isinstance(file_type, int) else "unknown",
         trained_context_tokens=figures.whole("context_length"),
         weights_bytes=sum(t.size_bytes for t in header.tensors),
         attention=_attention(figures, layers),
@@ -62,28 +70,39 @@ class _Figures:
         value = self.get(key)
         if value is None and default is not None:
             return default
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 1 << 32:
-            raise BadModelFile(f"not a usable model file: {self.name}: {self.architecture}.{key} is {value!r}")
-        return value
+        if not _is_whole(value, 1, (1 << 32) - 1):
+            raise self.bad(key, value)
+        return int(value)
 
-    def per_layer(self, key: str, layers: int, default: int) -> list[int]:
-        """One figure for each layer: a number stands for all of them."""
-        value = self.get(key)
-        if isinstance(value, list) and len(value) >= layers and all(isinstance(v, int) for v in value):
-            return value[:layers]
-        return [self.whole(key, default)] * layers
+    def per_layer(self, key: str, default: list[int]) -> list[int]:
+        """One figure for each layer, as many as `default` has: a number stands for all of them."""
+        value, layers = self.get(key), len(default)
+        if value is None:
+            return default
+        values = value[:layers] if isinstance(value, list) else [value] * layers
+        if len(values) < layers or not all(_is_whole(v, 0, MOST_HEADS) for v in values):
+            raise self.bad(key, value)
+        return values
+
+    def bad(self, key: str, value: Any) -> BadModelFile:
+        words = f"{self.architecture}.{key} is {shown(str(value))}"
+        return BadModelFile(f"not a usable model file: {self.name}: {words}")
 
 
 def _attention(figures: _Figures, layers: int) -> tuple[Attention, ...]:
-    if layers > 4096:
+    if layers > MOST_LAYERS:
         raise BadModelFile(f"not a usable model file: {figures.name}: {layers} layers")
-    heads = figures.per_layer("attention.head_count", layers, 1)
-    kv_heads = figures.per_layer("attention.head_count_kv", layers, heads[0])
+    heads = figures.per_layer("attention.head_count", [1] * layers)
+    kv_heads = figures.per_layer("attention.head_count_kv", heads)
     size = figures.whole("embedding_length") // max(1, max(heads))
     key_size = figures.whole("attention.key_length", max(1, size))
     value_size = figures.whole("attention.value_length", max(1, size))
     return tuple(Attention(n, key_size, value_size) for n in kv_heads if n > 0)
 
 
+def _is_whole(value: Any, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and not isinstance(value, Elements) else None
+    return value if isinstance(value, str) else None
