@@ -32,11 +32,11 @@ types: $(VENV)/installed-dev
 # The documentation site, in site/; its pages that list things are made from the code.
 docs: $(VENV)/installed-dev
 	$(BIN)/python docs/generate.py
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 docs-fresh: $(VENV)/installed-dev
 	$(BIN)/python docs/generate.py --check
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.first_light

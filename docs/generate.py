@@ -19,8 +19,8 @@ from domov.units import human_bytes, human_count
 FOLDER = Path(__file__).parent / "reference"
 MADE = "<!-- Made by docs/generate.py: change the code, then run it. -->\n\n"
 COMMANDS_INTRO = """\
-`domov` or `domov --help` prints the list of commands, `domov --version` the version, `domov COMMAND --help` what is below.
-Data goes to standard output, words for a person to standard error.
+`domov` or `domov --help` prints the list of commands, `domov --version` the version, `domov COMMAND --help` what is
+below. Data goes to standard output, words for a person to standard error.
 """
 SETTINGS_INTRO = """\
 Settings stand in `config.toml` in Domov's folder. An environment variable wins over the file. An unknown key or an

@@ -17,6 +17,7 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 import orjson
+from yarl import URL
 
 from domov.errors import AccessDenied, ConnectionBroken, DownloadFailed, NotFound, Offline
 from domov.files import disk_errors, make_folder
@@ -38,8 +39,9 @@ class Row:
 class Outbound:
     """Makes GET requests for the gateway. Open it as an async context manager; it owns its connections."""
 
-    def __init__(self, ledger: Path, *, offline: bool) -> None:
-        self.ledger, self.offline = ledger, offline
+    def __init__(self, ledger: Path, *, offline: bool, silence_seconds: float = SILENCE_SECONDS) -> None:
+        """silence_seconds  how long a host may say nothing before the connection counts as broken"""
+        self.ledger, self.offline, self.silence_seconds = ledger, offline, silence_seconds
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> "Outbound":
@@ -66,14 +68,14 @@ class Outbound:
 
         Raises Offline where connections are forbidden, ConnectionBroken where none can be made or one ends early.
         """
-        host = urlsplit(url).hostname or url
+        host = _checked(url)
         try:
             response = await self._follow(url, reason=reason, headers=dict(headers or {}), token=token, cafile=cafile)
             async with response:
                 yield response
         except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError) as error:
             raise ConnectionBroken(
-                f"the connection to {host} failed: {_words(error)}",
+                f"the connection to {host} failed: {self._words(error)}",
                 hint="check the network and run the same command again: what was fetched is kept",
             ) from error
 
@@ -92,14 +94,13 @@ class Outbound:
             if response.status not in REDIRECTS or not location:
                 return response
             response.release()
-            url = urljoin(url, location)
-            if urlsplit(url).scheme not in ("https", here.scheme):
-                raise DownloadFailed(f"{here.hostname} redirects to an unencrypted or unknown address: {url[:80]}")
+            url = redirected(url, location)
         raise DownloadFailed(f"{first.hostname} redirects more than {MOST_REDIRECTS} times")
 
     async def _one(
         self, url: str, *, reason: str, headers: dict[str, str], cafile: str | None
     ) -> aiohttp.ClientResponse:
+        self._check_ledger()
         if self.offline:
             self._record(url, reason, "forbidden: offline mode")
             raise Offline(
@@ -111,16 +112,17 @@ class Outbound:
                 url, headers=headers, allow_redirects=False, ssl=_trust(cafile) if cafile else True
             )
         except (aiohttp.ClientError, TimeoutError) as error:
-            self._record(url, reason, _words(error))
+            self._record(url, reason, self._words(error))
             raise
-        except ValueError as error:  # aiohttp's word for an address that is none
-            raise DownloadFailed(f"not an address to fetch from: {url[:80]}") from error
+        except asyncio.CancelledError:
+            self._record(url, reason, "interrupted")
+            raise
         self._record(url, reason, str(response.status))
         return response
 
     def _connections(self) -> aiohttp.ClientSession:
         if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS)
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=self.silence_seconds)
             # identity: a byte range of a compressed answer would not be a range of the file
             headers = {"Accept-Encoding": "identity", "User-Agent": "domov"}
             self._session = aiohttp.ClientSession(timeout=timeout, trust_env=True, headers=headers)
@@ -129,12 +131,65 @@ class Outbound:
     def _record(self, url: str, reason: str, outcome: str) -> None:
         parts = urlsplit(url)
         moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        row = Row(moment, reason, parts.hostname or "", parts.path, outcome)
+        self._append(orjson.dumps(asdict(Row(moment, reason, parts.hostname or "", parts.path, outcome))) + b"\n")
+
+    def _check_ledger(self) -> None:
+        """No connection is made that could not be written down."""
+        self._append(b"")
+
+    def _append(self, line: bytes) -> None:
         make_folder(self.ledger.parent)
         with disk_errors(self.ledger):
             handle = os.open(self.ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             with os.fdopen(handle, "ab") as file:
-                file.write(orjson.dumps(asdict(row)) + b"\n")
+                file.write(line)
+
+    def _words(self, error: BaseException) -> str:
+        if isinstance(error, TimeoutError):
+            return f"no answer for {self.silence_seconds:g} seconds"
+        if isinstance(error, aiohttp.ClientConnectorError):
+            return error.os_error.strerror or str(error.os_error)
+        return str(error) or type(error).__name__
+
+
+def redirected(url: str, location: str) -> str:
+    """Where an answer of `url` leads. Raises DownloadFailed for an address that is none, or less safe than `url`."""
+    try:
+        target = urljoin(url, location)
+    except ValueError as error:
+        raise DownloadFailed(f"{urlsplit(url).hostname} redirects to what is no address") from error
+    _checked(target)
+    if urlsplit(target).scheme not in ("https", urlsplit(url).scheme):
+        raise DownloadFailed(f"{urlsplit(url).hostname} redirects to an unencrypted address: {without_secrets(target)}")
+    return target
+
+
+def without_secrets(url: str) -> str:
+    """The address as it may be printed: no password, no query, and short."""
+    parts = urlsplit(url)
+    return ascii(f"{parts.scheme}://{parts.hostname}{parts.path}"[:80])[1:-1]
+
+
+def _checked(url: str) -> str:
+    """The host that an address names. Raises DownloadFailed for what is no http address."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and URL(url).host:
+            return parts.hostname
+        shown = without_secrets(url) if parts.hostname else ascii(url[:80])[1:-1]
+    except ValueError:
+        shown = "what is written there is no address"
+    raise DownloadFailed(f"not an address to fetch from: {shown}", hint="it begins with https:// or http://")
+
+
+async def read_body(response: aiohttp.ClientResponse, *, most_bytes: int, wanted: str) -> bytes:
+    """The whole answer. Raises DownloadFailed for one of more than `most_bytes`."""
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > most_bytes:
+            raise DownloadFailed(f"{response.url.host} answered with more than {most_bytes} bytes for {wanted}")
+    return bytes(body)
 
 
 def check_status(response: aiohttp.ClientResponse, *, wanted: str) -> None:
@@ -152,14 +207,6 @@ def check_status(response: aiohttp.ClientResponse, *, wanted: str) -> None:
     if status == 429:
         raise DownloadFailed(f"{host} answers only so many requests: {wanted} was refused (429)", hint="try later")
     raise DownloadFailed(f"{host} answered {status} for {wanted}", hint="try again later: what was fetched is kept")
-
-
-def _words(error: BaseException) -> str:
-    if isinstance(error, TimeoutError):
-        return f"no answer for {SILENCE_SECONDS} seconds"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return error.os_error.strerror or str(error.os_error)
-    return str(error) or type(error).__name__
 
 
 def _trust(cafile: str) -> ssl.SSLContext:

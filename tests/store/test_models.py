@@ -140,6 +140,13 @@ def test_a_reference_does_not_keep_the_blob_of_the_same_content(models: Models, 
     assert models.get("mine").path.read_bytes() == TINY
 
 
+def test_a_name_that_becomes_a_reference_lets_go_of_its_blob(models: Models, tmp_path: Path) -> None:
+    add(models, "tiny:latest")
+    refer(models, "tiny:latest", tmp_path / "own.gguf")
+    assert blobs(models) == []
+    assert models.get("tiny").path == tmp_path / "own.gguf"
+
+
 def test_a_referenced_file_that_changed_is_an_error_that_says_so(models: Models, tmp_path: Path) -> None:
     path = tmp_path / "own.gguf"
     refer(models, "mine:latest", path)

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-import aiohttp
 import orjson
 
 from domov.errors import DownloadFailed, NoSuchModel
-from domov.outbound import Outbound, check_status
+from domov.outbound import Outbound, check_status, read_body
 from domov.store.download import Wanted
 from domov.store.names import HubName, shown
 
@@ -29,7 +28,7 @@ _QUANT = re.compile(r"(?:^|[-._])((?:I?Q\d\w*|MXFP4\w*|BF16|F16|F32|TQ\d_\d))(?=
 @dataclass(frozen=True, slots=True)
 class HubFile:
     name: str
-    size_bytes: int
+    size_bytes: int | None  # None: the hub does not say
     sha256: str | None
 
     @property
@@ -59,7 +58,7 @@ async def find(
         if response.status == 404:
             raise NoSuchModel(f"no such repository: {label}", hint="check the name on the hub")
         check_status(response, wanted=label)
-        repository = read_listing(await _body(response, label), label=label)
+        repository = read_listing(await read_body(response, most_bytes=MOST_LISTING_BYTES, wanted=label), label=label)
     file = choose(repository, name)
     wanted = Wanted(
         url=f"{endpoint.rstrip('/')}/{quote(name.user)}/{quote(name.repo)}/resolve/{repository.commit}/{quote(file.name)}",
@@ -72,24 +71,18 @@ async def find(
     return wanted, file, repository
 
 
-async def _body(response: aiohttp.ClientResponse, label: str) -> bytes:
-    body = await response.content.read(MOST_LISTING_BYTES)
-    if not response.content.at_eof():
-        raise DownloadFailed(f"the hub's listing of {label} is longer than {MOST_LISTING_BYTES} bytes")
-    return body
-
-
 def read_listing(body: bytes, *, label: str) -> Repository:
     """The hub's description of a repository. Raises DownloadFailed where it is none."""
     try:
         table = orjson.loads(body)
         commit = str(table["sha"])
         files = tuple(_file(row) for row in table["siblings"] if _is_model(str(row["rfilename"])))
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        licence = _licence(table)
+    except (orjson.JSONDecodeError, AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise DownloadFailed(f"the hub's description of {label} can't be read", hint="check HF_ENDPOINT") from error
     if not re.fullmatch(r"[0-9a-f]{40}", commit):
         raise DownloadFailed(f"the hub names no commit of {label}", hint="check HF_ENDPOINT")
-    return Repository(commit, _licence(table), files)
+    return Repository(commit, licence, files)
 
 
 def choose(repository: Repository, name: HubName) -> HubFile:
@@ -97,7 +90,7 @@ def choose(repository: Repository, name: HubName) -> HubFile:
     whole = [f for f in repository.files if not re.search(r"-\d{5}-of-\d{5}\.gguf$", f.name)]
     wishes = [name.quant.upper()] if name.quant else list(PREFERRED)
     for wish in wishes:
-        if found := [f for f in whole if f.quant == wish]:
+        if found := [f for f in whole if wish in (f.quant, f.name.upper())]:
             return min(found, key=lambda f: len(f.name))
     if not name.quant and len(whole) == 1:
         return whole[0]
@@ -128,11 +121,13 @@ def _file(row: dict[str, Any]) -> HubFile:
     lfs = row.get("lfs") or {}
     digest = str(lfs.get("sha256") or "").lower()
     size = int(lfs.get("size") or row.get("size") or 0)
-    return HubFile(str(row["rfilename"]), size, digest if re.fullmatch(r"[0-9a-f]{64}", digest) else None)
+    return HubFile(
+        str(row["rfilename"]), size if size > 0 else None, digest if re.fullmatch(r"[0-9a-f]{64}", digest) else None
+    )
 
 
 def _licence(table: dict[str, Any]) -> str:
     card = table.get("cardData") or {}
     name = card.get("license") if isinstance(card, dict) else None
     tags = [t.removeprefix("license:") for t in table.get("tags") or [] if str(t).startswith("license:")]
-    return str(name or next(iter(tags), "not stated"))
+    return shown(str(name or next(iter(tags), "not stated")))

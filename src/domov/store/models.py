@@ -105,7 +105,7 @@ class Models:
         with self.lock():
             path = self._manifest_path(manifest.name)
             replaced = self._read(path)
-            kept = self._digests_without(manifest.name) | {manifest.digest}
+            kept = self._digests_without(manifest.name) | (set() if manifest.path else {manifest.digest})
             if blob is not None:
                 target = self.blob(manifest.digest)
                 make_folder(target.parent)

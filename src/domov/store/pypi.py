@@ -25,7 +25,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from packaging.version import InvalidVersion, Version
 
 from domov.errors import BadModelFile, DomovError, DownloadFailed, NoSuchModel
-from domov.outbound import Outbound, check_status
+from domov.outbound import Outbound, check_status, read_body
 from domov.store.names import PackageName
 from domov.store.pip_settings import PipSettings
 
@@ -85,7 +85,7 @@ async def _ask(outbound: Outbound, index: str, name: PackageName, cert: str | No
         if response.status == 404:
             return []
         check_status(response, wanted=str(name))
-        body = await response.content.read(MOST_PAGE_BYTES)
+        body = await read_body(response, most_bytes=MOST_PAGE_BYTES, wanted=str(name))
         return read_page(body, content_type=response.content_type, url=str(response.url))
 
 

@@ -1,0 +1,96 @@
+"""The documentation says what is there, all of it, and what it shows works."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from domov import app, config, errors
+from domov.api import server
+from domov.cli.main import COMMANDS
+from tests.api.conftest import serving
+from tests.conftest import domov
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+WRITTEN = "\n".join(p.read_text("utf-8") for p in PAGES if p.name != "CHANGELOG.md")
+
+
+def code_blocks(path: Path, language: str = r"\w*") -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def test_pages_that_list_things_are_fresh() -> None:
+    done = subprocess.run([sys.executable, "docs/generate.py", "--check"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_documented(name: str) -> None:
+    assert f"## {name}\n" in WRITTEN
+    assert f"domov {name}" in WRITTEN or f"`{name}`" in (ROOT / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("setting", [f.name for f in config.SETTINGS])
+def test_every_setting_is_documented(setting: str) -> None:
+    assert f"`{setting}`" in WRITTEN and f"`DOMOV_{setting.upper()}`" in WRITTEN
+
+
+def test_every_route_is_documented() -> None:
+    api = server.create(app.App(config.load({"DOMOV_HOME": "/nowhere"})))
+    page = (ROOT / "docs" / "api.md").read_text("utf-8")
+    routes = {f"{method.upper()} {path}" for path, methods in api.openapi()["paths"].items() for method in methods}
+    assert len(routes) >= 4
+    assert [route for route in sorted(routes) if f"`{route}`" not in page] == []
+
+
+@pytest.mark.parametrize("error", [name for name in dir(errors) if isinstance(getattr(errors, name), type)])
+def test_every_error_is_documented(error: str) -> None:
+    assert f"`{error}`" in (ROOT / "docs" / "reference" / "errors.md").read_text("utf-8")
+
+
+def test_the_errors_docstring_draws_the_whole_tree() -> None:
+    drawn = set(re.findall(r"^ {4} *(\w+)", errors.__doc__ or "", re.MULTILINE))
+    assert drawn == {name for name in dir(errors) if isinstance(getattr(errors, name), type)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[\w-]+)?\)", page.read_text("utf-8")):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_two_readmes_say_the_same() -> None:
+    english, czech = ROOT / "README.md", ROOT / "README.cs.md"
+    assert code_blocks(english) == code_blocks(czech)
+    for pattern in (r"^#+ ", r"^\| "):
+        counts = [len(re.findall(pattern, p.read_text("utf-8"), re.MULTILINE)) for p in (english, czech)]
+        assert counts[0] == counts[1]
+
+
+def test_the_readme_opens_with_the_two_commands() -> None:
+    first = code_blocks(ROOT / "README.md")[0].splitlines()
+    assert [line.split()[:2] for line in first] == [["make", "run"], ["make", "test"]]
+
+
+SHOWN = [
+    line.removeprefix("$ ") for b in code_blocks(ROOT / "docs" / "quickstart.md", "console") for line in b.splitlines()
+]
+
+
+@pytest.mark.parametrize("command", SHOWN)
+def test_commands_of_the_quick_start_work(command: str, home: Path) -> None:
+    program, *arguments = command.split()
+    assert program == "domov"
+    done = domov(home, *arguments)
+    assert done.returncode == 0 and done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
+def test_python_that_is_shown_works(page: str, starter_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = code_blocks(ROOT / page, "python")
+    with serving(starter_home) as running:
+        exec(code.replace("http://127.0.0.1:36668", running.url), {})
+    assert len(capsys.readouterr().out) > 10
