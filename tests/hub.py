@@ -1,4 +1,4 @@
-"""A model hub and a Python package index that run on a loopback port and fail as they are told, and tiny files for them.
+"""A model hub and a Python package index on a loopback port, which fail as they are told; and tiny files for them.
 
 `localhost` plays the hub, `127.0.0.1` on the same port plays the other host that it redirects downloads to.
 """

@@ -44,8 +44,9 @@ class Catalogue:
         return None
 
     def nearest(self, text: str, names: Sequence[str]) -> list[str]:
-        """At most three of `names` that `text` may have been meant for."""
-        return difflib.get_close_matches(text, dict.fromkeys(names), n=3, cutoff=0.6)
+        """At most three of `names` that `text` may have been meant for; `latest` is nobody's meaning."""
+        short = {name.removesuffix(f":{LATEST}"): name for name in names}
+        return [short[n] for n in difflib.get_close_matches(text.removesuffix(f":{LATEST}"), short, n=3, cutoff=0.6)]
 
 
 def load() -> Catalogue:

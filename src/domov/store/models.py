@@ -112,6 +112,8 @@ class Models:
                 with disk_errors(target):
                     os.chmod(blob, 0o400)
                     os.replace(blob, target)
+            elif not manifest.path and not self.blob(manifest.digest).exists():
+                raise NoSuchModel(f"the file of {manifest.name} was removed meanwhile", hint="run the command again")
             write_atomically(path, to_json(manifest))
             if replaced:
                 self._drop_blob(replaced.digest, kept)
@@ -216,7 +218,9 @@ class Models:
         here = [m.name for m in self.all()]
         if near := self.catalogue.nearest(str(name), [*here, *(e.name for e in self.catalogue.entries)]):
             return f"did you mean {' or '.join(near)}? `domov pull` fetches what `domov list` does not show"
-        return "`domov list` shows what is here, `domov list --catalogue` what can be pulled by name"
+        return (
+            "`domov list` shows what is here, `domov list --catalogue` what can be pulled by name, or hf.co/user/repo"
+        )
 
 
 def now() -> str:

@@ -68,6 +68,8 @@ class Puller:
         """
         name = parse(text)
         entry = self._entry(name)
+        if entry is None and isinstance(name, LocalName):
+            return self.models.get(text)  # one that the user named, or none
         final = self._final_name(entry, name, rename)
         source = parse(entry.source) if entry else name
         async with self._alone(str(source), on_progress):
@@ -79,14 +81,7 @@ class Puller:
     def _entry(self, name: Name) -> Entry | None:
         if not isinstance(name, LocalName):
             return None
-        entry = self.models.catalogue.find(name)
-        if entry is None:
-            near = self.models.catalogue.nearest(str(name), [e.name for e in self.models.catalogue.entries])
-            hint = (
-                f"did you mean {' or '.join(near)}?" if near else "`domov list --catalogue` shows the names there are"
-            )
-            raise NoSuchModel(f"no such model in the catalogue: {name}", hint=f"{hint}; or name a hub: hf.co/user/repo")
-        return entry
+        return self.models.catalogue.find(name)
 
     def _final_name(self, entry: Entry | None, name: Name, rename: str | None) -> str:
         if rename is not None:
@@ -158,8 +153,8 @@ class Puller:
         source = Source("huggingface", location, file.name)
         licence = entry.licence if entry else repository.licence
         verified = PUBLISHED if wanted.sha256 else NOTHING
-        if wanted.sha256 and self.models.blob(digest := f"sha256:{wanted.sha256}").exists():
-            return Fetched(digest, file.size_bytes, source, licence, verified)
+        if wanted.sha256 and (blob := self.models.blob(digest := f"sha256:{wanted.sha256}")).exists():
+            return Fetched(digest, blob.stat().st_size, source, licence, verified)
         part = self._partial(f"{name} {wanted.sha256 or wanted.url}", ".gguf.part")
         digest = "sha256:" + await download(self.outbound, wanted, part, on_progress=on_progress)
         return Fetched(digest, part.stat().st_size, source, licence, verified, file=part)
