@@ -140,7 +140,7 @@ class Hub:
         path = unquote(parts.path)
         if path in self.redirects:
             return Answer(302, headers={"Location": self.redirects[path]})
-        if path in self.repositories or "/resolve/" in path:
+        if path in self.repositories or ("/resolve/" in path and not path.startswith("/cdn/")):
             if self.token and request.authorization != f"Bearer {self.token}":
                 return Answer(401)
             if path in self.files:

@@ -59,8 +59,9 @@ class Models:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Held by whoever adds or removes names or blobs; released by the system if its holder dies."""
-        lock = FileLock(make_folder(self.folder) / ".lock")
-        with disk_errors(self.folder / ".lock"):
+        make_folder(self.folder)
+        lock = FileLock(self.folder / ".lock")
+        with disk_errors(self.folder):
             lock.acquire()
         try:
             yield

@@ -237,17 +237,22 @@ class Puller:
         path = self._partial(source, ".lock")
         make_folder(path.parent)
         lock = FileLock(path)
-        while not lock.is_locked:
-            try:
-                with disk_errors(path):
-                    lock.acquire(timeout=0)
-            except Timeout:
-                on_progress(Progress("another domov is fetching this; waiting for it", 0, None))
-                await asyncio.sleep(POLL_SECONDS)
+        while not _is_ours(lock):
+            on_progress(Progress("another domov is fetching this; waiting for it", 0, None))
+            await asyncio.sleep(POLL_SECONDS)
         try:
             yield
         finally:
             lock.release()
+
+
+def _is_ours(lock: FileLock) -> bool:
+    with disk_errors(Path(lock.lock_file)):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:  # an OSError, but none of the disk's
+            return False
+        return True
 
 
 def _in_order(wheels: list[Path], name: PackageName) -> list[tuple[Path, ZipInfo]]:
