@@ -1,0 +1,58 @@
+from pathlib import Path
+
+import pytest
+
+from domov.config import load
+from domov.errors import BadOption
+
+
+def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
+    config = load({"DOMOV_HOME": str(tmp_path / "nowhere")})
+    assert (config.port, config.offline, config.engine, config.sandbox) == (36668, False, "xllamacpp", True)
+    assert config.home == tmp_path / "nowhere"
+
+
+def test_the_file_is_read_and_the_environment_wins(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('port = 1234\noffline = true\nengine = "llama-server"\n')
+    config = load({"DOMOV_HOME": str(tmp_path), "DOMOV_PORT": "4321"})
+    assert (config.port, config.offline, config.engine) == (4321, True, "llama-server")
+
+
+@pytest.mark.parametrize("word", ["1", "true", "YES", "on"])
+def test_yes_can_be_said_in_several_ways(tmp_path: Path, word: str) -> None:
+    assert load({"DOMOV_HOME": str(tmp_path), "DOMOV_OFFLINE": word}).offline
+
+
+def test_hf_endpoint_is_respected_and_domovs_own_wins(tmp_path: Path) -> None:
+    environ = {"DOMOV_HOME": str(tmp_path), "HF_ENDPOINT": "https://mirror.example"}
+    assert load(environ).hf_endpoint == "https://mirror.example"
+    assert load(environ | {"DOMOV_HF_ENDPOINT": "https://own.example"}).hf_endpoint == "https://own.example"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("prot = 1", ("prot", "port")),
+        ('port = "many"', ("port", "'many'", "whole number")),
+        ("port = -1", ("port", "-1", "0 or more")),
+        ("port = 1.5", ("port", "1.5")),
+        ("port = true", ("port", "True")),
+        ('engine = "vllm"', ("engine", "'vllm'", "xllamacpp or llama-server")),
+        ("offline = 2", ("offline", "2", "true or false")),
+        ("host = 5", ("host", "5", "text")),
+        ("port = ", ("config.toml",)),
+    ],
+)
+def test_a_mistake_is_an_error_that_names_key_value_and_choices(
+    tmp_path: Path, text: str, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "config.toml").write_text(text)
+    with pytest.raises(BadOption) as caught:
+        load({"DOMOV_HOME": str(tmp_path)})
+    for word in words:
+        assert word in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_a_mistake_in_the_environment_is_an_error_too(tmp_path: Path) -> None:
+    with pytest.raises(BadOption, match="threads can't be 'many'"):
+        load({"DOMOV_HOME": str(tmp_path), "DOMOV_THREADS": "many"})
