@@ -6,6 +6,8 @@
 import inspect
 import re
 import sys
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -18,6 +20,7 @@ from domov.units import human_bytes, human_count
 
 FOLDER = Path(__file__).parent / "reference"
 MADE = "<!-- Made by docs/generate.py: change the code, then run it. -->\n\n"
+TYPES = {bool: "true or false", int: "a whole number", str: "text"}
 COMMANDS_INTRO = """\
 `domov` or `domov --help` prints the list of commands, `domov --version` the version, `domov COMMAND --help` what is
 below. Data goes to standard output, words for a person to standard error.
@@ -65,20 +68,20 @@ def _command(name: str) -> str:
     context = click.Context(command, info_name=f"domov {name}")
     usage = command.get_usage(context).removeprefix("Usage: ")
     help_text = "\n\n".join(map(_paragraph, inspect.cleandoc(command.help or "").split("\n\n")))
-    records = [r for p in command.get_params(context) if (r := p.get_help_record(context))]
+    records = [r for p in command.get_params(context) if (r := p.get_help_record(context)) and r[1]]
     options = _table(("Option", "What it does"), [(f"`{option}`", words) for option, words in records])
     return f"\n## {name}\n\n```text\n{usage}\n```\n\n{help_text}\n\n{options}"
 
 
 def _paragraph(text: str) -> str:
     """A paragraph of click's help; the ones after a backspace are laid out by hand."""
-    return f"```text\n{text[2:]}\n```" if text.startswith("\b") else text
+    return f"```text\n{textwrap.dedent(text[2:])}\n```" if text.startswith("\b") else text
 
 
 def settings() -> str:
     rows = []
     for f in config.SETTINGS:
-        takes = " or ".join(f"`{c}`" for c in f.metadata["choices"]) or type(f.default).__name__
+        takes = " or ".join(f"`{c}`" for c in f.metadata["choices"]) or TYPES[type(f.default)]
         shown = str(f.default).lower() if isinstance(f.default, bool) else str(f.default)
         rows.append((f"`{f.name}`", f"`DOMOV_{f.name.upper()}`", takes, f"`{shown}`", f.metadata["words"]))
     return f"{MADE}# Settings\n\n{SETTINGS_INTRO}\n" + _table(("Key", "Environment", "Takes", "Default", "What"), rows)
@@ -86,16 +89,11 @@ def settings() -> str:
 
 def entries() -> str:
     headings = ("Name", "Parameters", "Download", "Context", "Task", "Licence", "For", "From", "Pinned")
-    rows = [
-        (
-            f"`{e.name}`",
-            human_count(e.parameters),
-            human_bytes(e.download_bytes),
-            f"{e.context_tokens}",
-            *(e.task, e.licence, e.purpose, f"`{e.source}`", "yes" if e.sha256 else "no"),
-        )
-        for e in catalogue.load().entries
-    ]
+    rows = []
+    for e in catalogue.load().entries:
+        sizes = (human_count(e.parameters), human_bytes(e.download_bytes), str(e.context_tokens))
+        pinned = "yes" if e.sha256 else "no"
+        rows.append((f"`{e.name}`", *sizes, e.task, e.licence, e.purpose, f"`{e.source}`", pinned))
     return f"{MADE}# Catalogue\n\n{CATALOGUE_INTRO}\n" + _table(headings, rows)
 
 
@@ -110,7 +108,7 @@ def error_tree() -> str:
     return f"{MADE}# Errors\n\n{ERRORS_INTRO}\n" + _table(("Error", "Meaning", "Exit status", "HTTP status"), rows)
 
 
-def _table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [headings, ("---",) * len(headings), *rows]
     return "".join("| " + " | ".join(c.replace("|", "\\|") for c in line) + " |\n" for line in lines)
 

@@ -42,6 +42,7 @@ class Fault:
     body: bytes | None = None  # instead of the right one
     cut_after: int | None = None  # the connection ends there
     hold_after: int | None = None  # nothing more comes until `release`
+    silent: bool = False  # nothing at all comes until `release`
     ignores_range: bool = False
     content_type: str | None = None
 
@@ -196,6 +197,9 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
             request = Seen(host, self.path, headers["Range"], headers["Authorization"])
             hub.requests.append(request)
             fault = hub.next_fault(self.path)
+            if fault.silent:
+                hub.held.set()
+                hub.release.wait(WAIT_SECONDS)
             self._send(hub.answer(request, fault), fault)
 
         def _send(self, answer: Answer, fault: Fault) -> None:

@@ -17,13 +17,13 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 import orjson
-from yarl import URL
 
 from domov.errors import AccessDenied, ConnectionBroken, DownloadFailed, NotFound, Offline
 from domov.files import disk_errors, make_folder
 
 MOST_REDIRECTS = 5
 CONNECT_SECONDS, SILENCE_SECONDS = 15, 60
+BAD_TOKEN = "HF_TOKEN is one word; an address with a password in it can't have a token as well"
 REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -111,9 +111,16 @@ class Outbound:
             response = await self._connections().get(
                 url, headers=headers, allow_redirects=False, ssl=_trust(cafile) if cafile else True
             )
+        except aiohttp.InvalidURL as error:
+            raise _no_address(url) from error
         except (aiohttp.ClientError, TimeoutError) as error:
             self._record(url, reason, self._words(error))
             raise
+        except ValueError as error:  # aiohttp's word for a header that can't be sent
+            host = urlsplit(url).hostname
+            raise DownloadFailed(
+                f"the request to {host} can't be made: its token is malformed", hint=BAD_TOKEN
+            ) from error
         except asyncio.CancelledError:
             self._record(url, reason, "interrupted")
             raise
@@ -166,20 +173,29 @@ def redirected(url: str, location: str) -> str:
 
 def without_secrets(url: str) -> str:
     """The address as it may be printed: no password, no query, and short."""
-    parts = urlsplit(url)
-    return ascii(f"{parts.scheme}://{parts.hostname}{parts.path}"[:80])[1:-1]
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(unreadable)"
+    address = f"{parts.scheme}://{parts.hostname}{parts.path}" if parts.hostname else parts.path
+    return ascii(address[:80])[1:-1]
 
 
 def _checked(url: str) -> str:
     """The host that an address names. Raises DownloadFailed for what is no http address."""
     try:
         parts = urlsplit(url)
-        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and URL(url).host:
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
             return parts.hostname
-        shown = without_secrets(url) if parts.hostname else ascii(url[:80])[1:-1]
-    except ValueError:
-        shown = "what is written there is no address"
-    raise DownloadFailed(f"not an address to fetch from: {shown}", hint="it begins with https:// or http://")
+    except ValueError as error:
+        raise _no_address(url) from error
+    raise _no_address(url)
+
+
+def _no_address(url: str) -> DownloadFailed:
+    return DownloadFailed(
+        f"not an address to fetch from: {without_secrets(url)}", hint="it begins with https:// or http://"
+    )
 
 
 async def read_body(response: aiohttp.ClientResponse, *, most_bytes: int, wanted: str) -> bytes:

@@ -86,7 +86,7 @@ async def test_a_model_that_llama_cpp_refuses_is_one_sentence_with_the_place_of_
     strange.write_bytes(content[:start] + b"lluma" + content[start + 5 :])
     launch = Launch(str(strange), Endpoint(None), context_tokens=512, threads=1, parent=os.getpid())
     refused = LlamaCpp(launch, name="strange", log=tmp_path / "log")
-    with pytest.raises(WorkerDied, match="strange could not be loaded") as caught:
+    with pytest.raises(WorkerDied, match="strange could not be loaded: llama.cpp refused it") as caught:
         await refused.start()
     assert str(tmp_path / "log") in caught.value.hint
     assert (tmp_path / "log").read_text()

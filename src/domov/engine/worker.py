@@ -13,12 +13,14 @@ import sysconfig
 import threading
 import time
 from pathlib import Path
+from typing import TextIO
 
 from domov.engine.launch import Endpoint, Failed, Launch, Ready, answer_line
 from domov.engine.sandbox import confine, die_with_parent
 
 # How many prompt tokens are read before a client that has gone is noticed; llama.cpp's own default is 2048.
 BATCH_TOKENS = 512
+REFUSED = "llama.cpp refused it: too little memory, or a kind of model that it does not know"
 LIBRARIES = ("/usr", "/lib", "/lib64", "/opt", "/etc/ld.so.cache", "/proc", "/sys", "/dev/urandom", "/dev/zero")
 GRAPHICS = ("/dev/dri", "/dev/kfd", "/dev/null", "/dev/shm")
 
@@ -31,11 +33,18 @@ def main() -> None:
     os.dup2(2, 1)
     try:
         ready, running = _start_native(launch) if launch.llama_server else _start_own(launch)
-    except (RuntimeError, OSError) as error:
-        print(answer_line(Failed(str(error))), file=answers, flush=True)
-        os._exit(1)
-    print(answer_line(ready), file=answers, flush=True)
-    _end_with_input(running)
+    except RuntimeError:  # all that xllamacpp says; the reason is in the log
+        _fail(answers, REFUSED)
+    except (ImportError, OSError) as error:
+        _fail(answers, str(error))
+    else:
+        print(answer_line(ready), file=answers, flush=True)
+        _end_with_input(running)
+
+
+def _fail(answers: TextIO, why: str) -> None:
+    print(answer_line(Failed(why)), file=answers, flush=True)
+    os._exit(1)
 
 
 def _end_with_input(running: object) -> None:
@@ -84,7 +93,7 @@ def _start_native(launch: Launch) -> tuple[Ready, object]:
     server, walls = _spawn(launch, command)
     while not _is_healthy(endpoint):
         if server.poll() is not None:
-            raise RuntimeError(f"llama-server ended with {server.returncode}")
+            raise RuntimeError("llama-server ended")
         time.sleep(0.05)
     return Ready(endpoint.port, walls), server
 
