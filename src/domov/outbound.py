@@ -117,7 +117,7 @@ class Outbound:
             self._record(url, reason, self._words(error))
             raise
         except ValueError as error:  # aiohttp's word for a header that can't be sent
-            host = urlsplit(url).hostname
+            host = (urlsplit(url).hostname or "")[:80]
             raise DownloadFailed(
                 f"the request to {host} can't be made: its token is malformed", hint=BAD_TOKEN
             ) from error
@@ -155,7 +155,10 @@ class Outbound:
         if isinstance(error, TimeoutError):
             return f"no answer for {self.silence_seconds:g} seconds"
         if isinstance(error, aiohttp.ClientConnectorError):
-            return error.os_error.strerror or str(error.os_error)
+            cause = error.os_error
+            if cause.errno and cause.errno > 0 and not isinstance(cause, ssl.SSLError):
+                return os.strerror(cause.errno)  # asyncio's own words are "Connect call failed" and an address
+            return cause.strerror or str(cause)
         return str(error) or type(error).__name__
 
 
