@@ -34,7 +34,9 @@ def test_hf_endpoint_is_respected_and_domovs_own_wins(tmp_path: Path) -> None:
     [
         ("prot = 1", ("prot", "port")),
         ('port = "many"', ("port", "'many'", "whole number")),
-        ("port = -1", ("port", "-1", "0 or more")),
+        ("port = -1", ("port", "-1", "from 0 to 65535")),
+        ("port = 65536", ("port", "65536", "from 0 to 65535")),
+        ("threads = 99999999999", ("threads", "99999999999")),
         ("port = 1.5", ("port", "1.5")),
         ("port = true", ("port", "True")),
         ('engine = "vllm"', ("engine", "'vllm'", "xllamacpp or llama-server")),
@@ -56,3 +58,26 @@ def test_a_mistake_is_an_error_that_names_key_value_and_choices(
 def test_a_mistake_in_the_environment_is_an_error_too(tmp_path: Path) -> None:
     with pytest.raises(BadOption, match="threads can't be 'many'"):
         load({"DOMOV_HOME": str(tmp_path), "DOMOV_THREADS": "many"})
+
+
+@pytest.mark.parametrize("text", ["", "--5", "5-", "²", "٣", "9" * 5000, "0x10", "1e3"])
+def test_what_is_no_number_is_said_to_be_none(tmp_path: Path, text: str) -> None:
+    with pytest.raises(BadOption, match="setting port can't be") as caught:
+        load({"DOMOV_HOME": str(tmp_path), "DOMOV_PORT": text})
+    assert "a whole number" in caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["~nobody-of-that-name/home", "a\0b"])
+def test_a_home_that_can_not_be_is_an_error_that_names_it(text: str) -> None:
+    with pytest.raises(BadOption, match="DOMOV_HOME can't be"):
+        load({"DOMOV_HOME": text})
+
+
+def test_an_empty_hf_endpoint_is_none(tmp_path: Path) -> None:
+    assert load({"DOMOV_HOME": str(tmp_path), "HF_ENDPOINT": ""}).hf_endpoint == "https://huggingface.co"
+
+
+def test_a_config_that_is_no_text_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(BadOption, match=r"config\.toml is not valid TOML"):
+        load({"DOMOV_HOME": str(tmp_path)})

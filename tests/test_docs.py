@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from domov import app, config, errors
-from domov.api import server
+from domov.api import openai, server
+from domov.cli import errors as cli_errors
 from domov.cli.main import COMMANDS
 from tests.api.conftest import serving
 from tests.conftest import domov
@@ -44,6 +45,23 @@ def test_every_route_is_documented() -> None:
     routes = {f"{method.upper()} {path}" for path, methods in api.openapi()["paths"].items() for method in methods}
     assert len(routes) >= 4
     assert [route for route in sorted(routes) if f"`{route}`" not in page] == []
+
+
+def test_every_field_of_a_chat_request_is_documented() -> None:
+    page = (ROOT / "docs" / "api.md").read_text("utf-8")
+    fields = {*openai.ChatBody.model_fields, *openai.UNSUPPORTED}
+    assert [field for field in sorted(fields) if f"`{field}`" not in page] == []
+
+
+@pytest.mark.parametrize("status", sorted({*(status for _, status, _ in openai.STATUS), 403, 405, 413, 415}))
+def test_every_status_of_the_api_is_documented(status: int) -> None:
+    assert f"| {status} | " in (ROOT / "docs" / "api.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("status", re.findall(r"^(\d+) ", cli_errors.__doc__ or "", re.MULTILINE))
+def test_every_exit_status_is_documented(status: str) -> None:
+    page = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
+    assert re.search(rf"\b{status} (when|after)", page)
 
 
 @pytest.mark.parametrize("error", [name for name in dir(errors) if isinstance(getattr(errors, name), type)])

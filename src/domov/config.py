@@ -4,6 +4,7 @@ An unknown key or an impossible value is an error that names the key, the value 
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -15,15 +16,17 @@ from domov.errors import BadOption, HomeUnusable
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
-def setting(default: Any, words: str, *, choices: tuple[str, ...] = (), least: int | None = None) -> Any:
-    return field(default=default, metadata={"words": words, "choices": choices, "least": least})
+def setting(
+    default: Any, words: str, *, choices: tuple[str, ...] = (), least: int | None = None, most: int = 1 << 31
+) -> Any:
+    return field(default=default, metadata={"words": words, "choices": choices, "least": least, "most": most})
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
     home: Path
     host: str = setting("127.0.0.1", "Address that `domov serve` listens on; only loopback addresses so far.")
-    port: int = setting(36668, "Port that `domov serve` listens on.", least=0)
+    port: int = setting(36668, "Port that `domov serve` listens on.", least=0, most=65535)
     offline: bool = setting(False, "Forbid every outbound connection.")
     engine: str = setting(
         "xllamacpp",
@@ -59,7 +62,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
 
     Raises BadOption for a key or value that is not in the table, HomeUnusable for a file that can't be read.
     """
-    home = Path(environ.get("DOMOV_HOME") or _default_home()).expanduser().absolute()
+    home = _home(environ.get("DOMOV_HOME") or _default_home())
     values = _from_file(home / "config.toml") | _from_environment(environ)
     return Config(home=home, **values)
 
@@ -68,6 +71,15 @@ def _default_home() -> str:
     from platformdirs import user_data_dir  # slow to import, and rarely needed in tests
 
     return user_data_dir("domov", appauthor=False)
+
+
+def _home(text: str) -> Path:
+    try:
+        if "\0" not in text:
+            return Path(text).expanduser().absolute()
+    except (RuntimeError, OSError):  # ~nobody, or the working folder is gone
+        pass
+    raise BadOption(f"DOMOV_HOME can't be {text!r}", hint="it takes the path of a folder")
 
 
 def _from_file(path: Path) -> dict[str, Any]:
@@ -88,7 +100,7 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     values = {}
-    if "HF_ENDPOINT" in environ:
+    if environ.get("HF_ENDPOINT"):
         values["hf_endpoint"] = environ["HF_ENDPOINT"]
     for f in SETTINGS:
         key = f"DOMOV_{f.name.upper()}"
@@ -103,13 +115,14 @@ def _checked(key: str, value: Any) -> Any:
     wanted: type = type(f.default)
     if wanted is bool:
         value = _as_bool(value)
-    elif wanted is int and isinstance(value, str) and value.strip().lstrip("-").isdigit():
+    elif wanted is int and isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value.strip()):
         value = int(value)
     expected = " or ".join(f.metadata["choices"]) or {bool: "true or false", int: "a whole number"}.get(wanted, "text")
     if type(value) is not wanted or (f.metadata["choices"] and value not in f.metadata["choices"]):
         raise BadOption(f"setting {key} can't be {value!r}", hint=f"it takes {expected}")
-    if f.metadata["least"] is not None and value < f.metadata["least"]:
-        raise BadOption(f"setting {key} can't be {value!r}", hint=f"it takes {expected}, {f.metadata['least']} or more")
+    least, most = f.metadata["least"], f.metadata["most"]
+    if least is not None and not least <= value <= most:
+        raise BadOption(f"setting {key} can't be {value!r}", hint=f"it takes {expected} from {least} to {most}")
     return value
 
 

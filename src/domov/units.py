@@ -4,7 +4,7 @@
 def human_bytes(count: float) -> str:
     """`98_362_432` as `98.4 MB`."""
     for unit in ("B", "kB", "MB", "GB"):
-        if abs(count) < 1000:
+        if abs(count) < 999.5:  # 999.5 would be rounded to 1e+03
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.3g} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
@@ -13,15 +13,15 @@ def human_bytes(count: float) -> str:
 def human_count(count: float) -> str:
     """`134_515_008` as `135M`, the way models are named."""
     for unit, size in (("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3)):
-        if count >= size:
+        if count >= 0.9995 * size:
             return f"{count / size:.3g}{unit}"
     return f"{count:.0f}"
 
 
 def human_seconds(seconds: float) -> str:
     """`0.42 s`, `1 min 05 s`, `2 h 03 min`."""
-    if seconds < 60:
-        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+    if seconds < 59.5:
+        return f"{round(seconds, 3):.2g} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"

@@ -86,6 +86,34 @@ def test_native_code_finds_no_other_way(attempts: dict[str, object]) -> None:
     assert (attempts["from C"], attempts["io_uring"]) == (-1, -1)
 
 
+POLICY = """
+import json, os, sys
+from domov.engine.launch import Endpoint, Launch
+from domov.engine.worker import _confine
+model, socket = sys.argv[1:3]
+_confine(Launch(model, Endpoint(socket), context_tokens=1, threads=1, parent=os.getppid()), programs=False)
+
+def opened(path):
+    try:
+        open(path, "rb").read(1)
+        return True
+    except PermissionError:
+        return False
+
+paths = [model, "/proc/self/status", "/proc/cpuinfo", model + ".other", "/etc/passwd", f"/proc/{os.getppid()}/cmdline"]
+print(json.dumps([opened(path) for path in paths]))
+"""
+
+
+def test_a_real_worker_reads_its_model_and_nothing_of_other_programs(tmp_path: Path) -> None:
+    for name in ("model", "model.other"):
+        (tmp_path / name).write_text("x")
+    (tmp_path / "socket").mkdir()
+    command = [sys.executable, "-c", POLICY, str(tmp_path / "model"), str(tmp_path / "socket" / "s")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == [True, True, True, False, False, False]
+
+
 def test_a_child_dies_with_its_parent(tmp_path: Path) -> None:
     child = (
         "import os, sys, time; from domov.engine.sandbox import die_with_parent; "

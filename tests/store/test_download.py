@@ -3,6 +3,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,9 +95,49 @@ async def test_wrong_bytes_are_thrown_away(hub: Hub, outbound: Outbound, wanted:
 
 async def test_more_bytes_than_promised_are_refused(hub: Hub, outbound: Outbound, wanted: Wanted, part: Path) -> None:
     hub.fail("/cdn/file", Fault(body=CONTENT + CONTENT))
-    with pytest.raises(DigestMismatch):
+    with pytest.raises(DigestMismatch, match="more than 3000000 bytes"):
         await download(outbound, wanted, part, on_progress=ignore)
     assert not part.exists()
+
+
+async def test_a_host_that_falls_silent_is_asked_for_the_rest(hub: Hub, wanted: Wanted, part: Path) -> None:
+    hub.fail("/cdn/file", Fault(hold_after=1_000_000))
+    async with Outbound(part.parent / "ledger", offline=False, silence_seconds=0.2) as outbound:
+        assert await download(outbound, wanted, part, on_progress=ignore, sleep=Clock()) == sha256(CONTENT)
+    assert [r.range for r in hub.downloads()] == [None, "bytes=1000000-"]
+
+
+async def test_another_range_than_was_asked_for_is_not_added(
+    hub: Hub, outbound: Outbound, wanted: Wanted, part: Path
+) -> None:
+    """Without a digest nobody would notice."""
+    part.parent.mkdir()
+    part.write_bytes(CONTENT[:1_000_000])
+    answer = Fault(206, {"Content-Range": f"bytes 0-{len(CONTENT) - 1}/{len(CONTENT)}"}, CONTENT)
+    hub.fail("/cdn/file", answer)
+    without = replace(wanted, sha256=None, size_bytes=None)
+    assert await download(outbound, without, part, on_progress=ignore) == sha256(CONTENT)
+    assert part.read_bytes() == CONTENT
+
+
+async def test_a_file_of_unknown_size_and_digest_is_fetched_and_resumed(
+    hub: Hub, outbound: Outbound, wanted: Wanted, part: Path
+) -> None:
+    unknown = replace(wanted, sha256=None, size_bytes=None)
+    hub.fail("/cdn/file", Fault(cut_after=1_000_000))
+    assert await download(outbound, unknown, part, on_progress=ignore, sleep=Clock()) == sha256(CONTENT)
+    assert await download(outbound, unknown, part, on_progress=ignore) == sha256(CONTENT)
+    assert [r.range for r in hub.downloads()] == [None, "bytes=1000000-", "bytes=3000000-"]
+
+
+@pytest.mark.parametrize("after", ["soon", "-1", "\xb2", "Fri, 31 Dec 1999 23:59:59 GMT", "9" * 400])
+async def test_a_wait_that_is_no_number_of_seconds_is_our_own(
+    hub: Hub, outbound: Outbound, wanted: Wanted, part: Path, after: str
+) -> None:
+    clock = Clock()
+    hub.fail("/cdn/file", Fault(429, {"Retry-After": after}))
+    await download(outbound, wanted, part, on_progress=ignore, sleep=clock)
+    assert clock.slept == [30.0 if after.startswith("9") else 1.0]
 
 
 async def test_a_host_that_is_not_there_is_told_at_once(outbound: Outbound, part: Path) -> None:

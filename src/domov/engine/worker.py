@@ -21,7 +21,9 @@ from domov.engine.sandbox import confine, die_with_parent
 # How many prompt tokens are read before a client that has gone is noticed; llama.cpp's own default is 2048.
 BATCH_TOKENS = 512
 REFUSED = "llama.cpp refused it: too little memory, or a kind of model that it does not know"
-LIBRARIES = ("/usr", "/lib", "/lib64", "/opt", "/etc/ld.so.cache", "/proc", "/sys", "/dev/urandom", "/dev/zero")
+LIBRARIES = ("/usr", "/lib", "/lib64", "/opt", "/etc/ld.so.cache", "/sys", "/dev/urandom", "/dev/zero")
+# What llama.cpp and graphics drivers ask of /proc; all of it would show the command lines of other programs.
+OWN_PROC = ("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/devices", "/proc/driver")
 GRAPHICS = ("/dev/dri", "/dev/kfd", "/dev/null", "/dev/shm")
 
 
@@ -121,7 +123,9 @@ def _confine(launch: Launch, *, programs: bool) -> tuple[str, ...]:
     native = [str(Path(launch.llama_server).parent.parent)] if launch.llama_server else []
     folder = [str(Path(launch.endpoint.socket).parent)] if launch.endpoint.socket else []
     graphics = [*GRAPHICS, *(str(p) for p in Path("/dev").glob("nvidia*"))]
-    return confine(readable=[*LIBRARIES, *own, *native, launch.model], writable=[*folder, *graphics], programs=programs)
+    return confine(
+        readable=[*LIBRARIES, *OWN_PROC, *own, *native, launch.model], writable=[*folder, *graphics], programs=programs
+    )
 
 
 class _Local(http.client.HTTPConnection):

@@ -8,7 +8,8 @@ import asyncio
 import hashlib
 import os
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -138,18 +139,16 @@ async def _fetch(
                 return hasher, have
             _check_transient(response, wanted, resumed)
             check_status(response, wanted=wanted.label)
-            if response.status != 206 and have:  # it does not know ranges: from the start
+            if have and not _goes_on_at(response, have):  # it does not know ranges: from the start
                 hasher, have = hashlib.sha256(), 0
-            with disk_errors(part), part.open("r+b" if have else "wb") as file:
-                file.seek(have)
+            with _opened(part, have) as write:
                 async for chunk in response.content.iter_chunked(CHUNK_BYTES):
-                    file.write(chunk)
+                    write(chunk)
                     hasher.update(chunk)
                     have += len(chunk)
                     on_progress(Progress("downloading", have, wanted.size_bytes))
                     if wanted.size_bytes is not None and have > wanted.size_bytes:
                         break
-                os.fsync(file.fileno())
     except ConnectionBroken as error:
         raise _Interrupted(error, hasher, have, hopeless=not have) from error
     if wanted.size_bytes is not None and have < wanted.size_bytes:
@@ -161,6 +160,29 @@ async def _fetch(
     return hasher, have
 
 
+@contextmanager
+def _opened(part: Path, have: int) -> Iterator[Callable[[bytes], None]]:
+    """Gives what writes behind the first `have` bytes; only its own errors are the disk's, not the network's."""
+    with disk_errors(part):
+        file = part.open("r+b" if have else "wb", buffering=0)
+
+    def write(chunk: bytes) -> None:
+        with disk_errors(part):
+            rest = memoryview(chunk)
+            while rest:
+                rest = rest[file.write(rest) :]
+
+    with file:
+        file.seek(have)
+        yield write
+        with disk_errors(part):
+            os.fsync(file.fileno())
+
+
+def _goes_on_at(response: aiohttp.ClientResponse, have: int) -> bool:
+    return response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+
+
 def _check_transient(response: aiohttp.ClientResponse, wanted: Wanted, resumed: tuple[Hasher, int]) -> None:
     if response.status not in TRANSIENT:
         return
@@ -169,15 +191,19 @@ def _check_transient(response: aiohttp.ClientResponse, wanted: Wanted, resumed: 
     except DownloadFailed as error:
         interrupted = _Interrupted(error, *resumed)
         after = response.headers.get("Retry-After", "")
-        interrupted.wait_seconds = min(float(after), LONGEST_WAIT_SECONDS) if after.isdigit() else 0.0
+        interrupted.wait_seconds = min(float(after), LONGEST_WAIT_SECONDS) if after.isascii() and after.isdigit() else 0.0
         raise interrupted from error
 
 
 def _verify(wanted: Wanted, part: Path, digest: str, have: int) -> None:
-    size_differs = wanted.size_bytes is not None and have != wanted.size_bytes
-    if size_differs or (wanted.sha256 is not None and digest != wanted.sha256):
+    differs = ""
+    if wanted.size_bytes is not None and have != wanted.size_bytes:
+        differs = f"{'more' if have > wanted.size_bytes else 'less'} than {wanted.size_bytes} bytes"
+    elif wanted.sha256 is not None and digest != wanted.sha256:
+        differs = f"sha256 {digest}, expected {wanted.sha256}"
+    if differs:
         part.unlink(missing_ok=True)
         raise DigestMismatch(
-            f"{wanted.label} is not the file that was promised: sha256 {digest}, expected {wanted.sha256}",
+            f"{wanted.label} is not the file that was promised: {differs}",
             hint="it was thrown away; pull again, and if it happens again do not trust the source",
         )
