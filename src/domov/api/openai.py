@@ -200,6 +200,8 @@ def error_body(error: DomovError) -> tuple[int, bytes]:
 def validation_error(error: RequestValidationError) -> BadRequest:
     """What pydantic found, in a sentence that names the field."""
     first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return BadRequest("the body is not JSON")
     where = ".".join(str(part) for part in first["loc"] if part != "body") or "the body"
     return BadRequest(f"{where}: {first['msg']}"[:300].lower())
 

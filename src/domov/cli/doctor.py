@@ -59,7 +59,7 @@ def doctor(as_json: bool) -> None:
             ("kept in", str(config.home)),
         ]
     )
-    for line in advice or ["nothing: all is well"]:
+    for line in advice or ["nothing that Domov sees"]:
         click.echo(f"could be better: {line}")
 
 

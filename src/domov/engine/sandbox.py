@@ -25,6 +25,7 @@ FILE_RIGHTS = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 14 | 1 << 15  # execute, write, re
 # The file rights that each ABI version knows: 13 from the start, then refer, truncate, device ioctl.
 RIGHTS_OF_ABI = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1}
 TCP_RIGHTS = 3  # bind and connect, from ABI 4
+OUTWARD = 3  # abstract sockets of, and signals to, processes outside, from ABI 6
 
 LD, JEQ, JGE, RET = 0x20, 0x15, 0x35, 0x06
 ALLOW, DENY, KILL = 0x7FFF0000, 0x00050000 | errno.EACCES, 0x80000000
@@ -87,7 +88,7 @@ def _landlock(readable: Sequence[str], writable: Sequence[str]) -> bool:
     if abi < 1:
         return False
     rights = RIGHTS_OF_ABI.get(abi, (1 << 16) - 1)
-    attributes = struct.pack("QQ", rights, TCP_RIGHTS) if abi >= 4 else struct.pack("Q", rights)
+    attributes = struct.pack("QQQ", rights, TCP_RIGHTS, OUTWARD)[: 24 if abi >= 6 else 16 if abi >= 4 else 8]
     ruleset = call(LANDLOCK_CREATE, ctypes.c_char_p(attributes), ctypes.c_size_t(len(attributes)), ctypes.c_uint32(0))
     if ruleset < 0:
         return False
