@@ -191,7 +191,8 @@ def _check_transient(response: aiohttp.ClientResponse, wanted: Wanted, resumed: 
     except DownloadFailed as error:
         interrupted = _Interrupted(error, *resumed)
         after = response.headers.get("Retry-After", "")
-        interrupted.wait_seconds = min(float(after), LONGEST_WAIT_SECONDS) if after.isascii() and after.isdigit() else 0.0
+        if after.isascii() and after.isdigit():
+            interrupted.wait_seconds = min(float(after), LONGEST_WAIT_SECONDS)
         raise interrupted from error
 
 

