@@ -12,8 +12,6 @@ import orjson
 from domov.errors import BadRequest, Broken, ContextOverflow, DomovError
 from domov.types import ChatRequest, Done, Event, ReasoningDelta, StopReason, TextDelta, Usage
 
-SAMPLING = {"temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty", "seed"}
-
 
 def request_body(request: ChatRequest) -> bytes:
     """The body of a streaming request. Streaming always: only then does llama-server notice a client that left."""
