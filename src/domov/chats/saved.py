@@ -1,7 +1,7 @@
 """Conversations that a person has saved under a name: one JSON file each, readable by nobody else."""
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
@@ -21,7 +21,9 @@ class Chat:
 
 def save(folder: Path, name: str, chat: Chat) -> None:
     """Writes the conversation, replacing one of the same name. Raises BadName, HomeUnusable or DiskFull."""
-    write_atomically(_path(folder, name), orjson.dumps(asdict(chat), option=orjson.OPT_INDENT_2))
+    messages = [{"role": m.role, "text": m.text} for m in chat.messages]
+    table = {"model": chat.model, "messages": messages}
+    write_atomically(_path(folder, name), orjson.dumps(table, option=orjson.OPT_INDENT_2))
 
 
 def load(folder: Path, name: str) -> Chat:

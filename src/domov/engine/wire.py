@@ -21,7 +21,7 @@ def request_body(request: ChatRequest) -> bytes:
         "stream_options": {"include_usage": True},
         "cache_prompt": True,
     }
-    body |= {key: value for key, value in asdict(request.sampling).items() if value is not None}
+    body |= {key: value for key, value in asdict(request.sampling).items() if value not in (None, (), False)}
     if request.max_tokens is not None:
         body["max_tokens"] = request.max_tokens
     if request.stop:
