@@ -8,24 +8,29 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 from domov import config
-from domov.config import Config
+from domov.config import ALL_MODELS, Config
 from domov.engine.launch import Endpoint, Launch
 from domov.engine.llamacpp import LlamaCpp
+from domov.engine.loading import resolved
 from domov.engine.protocol import Engine
 from domov.engine.scheduler import Scheduler
-from domov.errors import EngineUnavailable
+from domov.errors import BadName, EngineUnavailable
 from domov.hardware.cpu import read_cpu
 from domov.hardware.memory import read_memory
+from domov.options import ModelOptions
 from domov.outbound import Outbound
 from domov.sizing.plan import Plan, make_plan
 from domov.store import catalogue, pip_settings
 from domov.store.models import Model, Models
+from domov.store.names import PathName, parse
 from domov.store.pull import Puller
-from domov.store.shape import ModelShape
+from domov.store.shape import ModelShape, shape_of
 
 
 @dataclass(frozen=True)
@@ -51,19 +56,32 @@ class App:
                 pip_settings=pip_settings.read(),
             )
 
-    def plan(self, shape: ModelShape) -> Plan:
+    def plan(self, shape: ModelShape, options: ModelOptions | None = None) -> Plan:
         """With what settings a model of this shape is loaded here and now."""
+        wanted = options or ModelOptions()
+        caches = 1 if wanted.shared_cache else wanted.slots
         return make_plan(
-            shape,
+            replace(
+                shape,
+                trained_context_tokens=int(shape.trained_context_tokens * wanted.rope_factor),
+                attention=shape.attention * caches,
+            ),
             free_bytes=read_memory().free_bytes,
             cores=read_cpu().usable_cores,
-            most_context_tokens=self.config.context_tokens,
-            threads=self.config.threads,
+            most_context_tokens=wanted.context_tokens or self.config.context_tokens,
+            threads=wanted.threads or self.config.threads,
         )
 
+    def options(self, model: Model) -> ModelOptions:
+        """The options set for a model, under its whole name or one that leads to it. Raises BadOption, NoSuchModel."""
+        names = [key for key in self.config.models_set if key != model.name and self._means(key, model)]
+        wanted = self.config.options_of([*names, model.name])
+        return resolved(wanted, model.header(), name=model.name, find=self._file)
+
     def open_engine(self, model: Model) -> Engine:
-        """An engine for the model, not started yet. Raises BadModelFile, EngineUnavailable."""
-        plan = self.plan(model.shape())
+        """An engine for the model, not started yet. Raises BadModelFile, BadOption, EngineUnavailable."""
+        options = self.options(model)
+        plan = self.plan(shape_of(model.header(), name=model.name), options)
         launch = Launch(
             model=str(model.path.resolve()),
             endpoint=Endpoint(None),
@@ -72,9 +90,26 @@ class App:
             parent=os.getpid(),
             llama_server=self.llama_server() if self.config.engine == "llama-server" else None,
             sandbox=self.config.sandbox,
+            options=options,
         )
         log = self.config.logs / f"worker-{hashlib.sha256(str(model.path).encode()).hexdigest()[:12]}.log"
         return LlamaCpp(launch, name=model.name, log=log)
+
+    def _means(self, key: str, model: Model) -> bool:
+        """Whether a key of the tables [models."KEY"] leads to the model."""
+        if key == ALL_MODELS:
+            return False
+        try:
+            found = self.models.find(key)
+        except BadName:  # a table for something that is no model's name hinders no other model
+            return False
+        return found is not None and found.name == model.name
+
+    def _file(self, text: str) -> Path:
+        """The file of a model by its name, or by its path: a relative one starts at Domov's folder."""
+        name = parse(text)
+        at_home = self.config.home / Path(text).expanduser() if isinstance(name, PathName) else text
+        return self.models.get(str(at_home)).path.resolve()
 
     def llama_server(self) -> str:
         """Where the native binary is. Raises EngineUnavailable."""
@@ -87,6 +122,10 @@ class App:
         return os.path.realpath(found)
 
 
-def load() -> App:
-    """Domov with the settings in force. Raises what `config.load` raises."""
-    return App(config.load())
+def load(**options: Any) -> App:
+    """Domov with the settings in force, and options of models from the command line: those that are not None.
+
+    Raises what `config.load` raises.
+    """
+    given = {key: value for key, value in options.items() if value is not None}
+    return App(replace(config.load(), command_set=given))
