@@ -30,10 +30,10 @@ def app_with(home: Path, *, context_tokens: int = CONTEXT_TOKENS, **options: Any
 
 @asynccontextmanager
 async def loaded(domov: app.App, model: Model, *, states: Path | None = None) -> AsyncIterator[LlamaCpp]:
-    engine = domov.open_engine(model)
-    assert isinstance(engine, LlamaCpp)
-    if states:
-        engine = LlamaCpp(replace(engine._launch, states=str(states)), name=engine.name, log=engine._log)
+    opened = domov.open_engine(model)
+    assert isinstance(opened, LlamaCpp)
+    launch = replace(opened._launch, states=str(states)) if states else opened._launch
+    engine = LlamaCpp(launch, name=opened.name, log=opened._log)
     try:
         await engine.start()
         yield engine
@@ -112,7 +112,12 @@ async def test_slots_have_the_context_that_was_asked_for(starter: Model, tmp_pat
 
 
 async def test_yarn_gives_a_context_beyond_the_trained_one(starter: Model, tmp_path: Path) -> None:
-    options = {"rope_scaling": "yarn", "rope_factor": 2.0, "context_tokens": 16384, "cache_type": "q4_0"}
+    options: dict[str, Any] = {
+        "rope_scaling": "yarn",
+        "rope_factor": 2.0,
+        "context_tokens": 16384,
+        "cache_type": "q4_0",
+    }
     async with loaded(app_with(tmp_path, **options), starter) as engine:
         assert [slot["n_ctx"] for slot in await call(engine, "/slots")] == [16384]
         assert (await ask(engine))[0].strip()
@@ -132,7 +137,7 @@ async def test_an_adapter_changes_the_answer_as_much_as_its_scale_says(
 
 
 async def test_a_draft_model_proposes_and_the_model_decides(starter: Model, tmp_path: Path, plain: str) -> None:
-    options = {"speculation": "draft", "draft_model": str(starter.path)}
+    options: dict[str, Any] = {"speculation": "draft", "draft_model": str(starter.path)}
     async with loaded(app_with(tmp_path, **options), starter) as engine:
         assert (await ask(engine))[0] == plain
 

@@ -42,8 +42,8 @@ TASKS = {"embedding": {"task": "embedding", "pooling": "last"}, "reranking": {"t
 
 
 def launch(**options: Any) -> Launch:
-    states = {"states": "/states"} if options else {}
-    return Launch("/m.gguf", Endpoint("/s"), 512, 2, parent=1, options=ModelOptions(**options), **states)
+    states = "/states" if options else None
+    return Launch("/m.gguf", Endpoint("/s"), 512, 2, parent=1, options=ModelOptions(**options), states=states)
 
 
 LAUNCHES = {
