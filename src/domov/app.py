@@ -27,6 +27,7 @@ from domov.options import ModelOptions
 from domov.outbound import Outbound
 from domov.sizing.plan import Plan, make_plan
 from domov.store import catalogue, pip_settings
+from domov.store.gguf import Header
 from domov.store.models import Model, Models
 from domov.store.names import PathName, parse
 from domov.store.pull import Puller
@@ -74,14 +75,13 @@ class App:
 
     def options(self, model: Model) -> ModelOptions:
         """The options set for a model, under its whole name or one that leads to it. Raises BadOption, NoSuchModel."""
-        names = [key for key in self.config.models_set if key != model.name and self._means(key, model)]
-        wanted = self.config.options_of([*names, model.name])
-        return resolved(wanted, model.header(), name=model.name, find=self._file)
+        return self._resolved(model, model.header())
 
     def open_engine(self, model: Model) -> Engine:
         """An engine for the model, not started yet. Raises BadModelFile, BadOption, EngineUnavailable."""
-        options = self.options(model)
-        plan = self.plan(shape_of(model.header(), name=model.name), options)
+        header = model.header()
+        options = self._resolved(model, header)
+        plan = self.plan(shape_of(header, name=model.name), options)
         launch = Launch(
             model=str(model.path.resolve()),
             endpoint=Endpoint(None),
@@ -94,6 +94,11 @@ class App:
         )
         log = self.config.logs / f"worker-{hashlib.sha256(str(model.path).encode()).hexdigest()[:12]}.log"
         return LlamaCpp(launch, name=model.name, log=log)
+
+    def _resolved(self, model: Model, header: Header) -> ModelOptions:
+        names = [key for key in self.config.models_set if key != model.name and self._means(key, model)]
+        wanted = self.config.options_of([*names, model.name])
+        return resolved(wanted, header, name=model.name, find=self._file)
 
     def _means(self, key: str, model: Model) -> bool:
         """Whether a key of the tables [models."KEY"] leads to the model."""
