@@ -22,7 +22,7 @@ def request_body(request: ChatRequest, **more: Any) -> bytes:
         "cache_prompt": True,
         **more,
     }
-    body |= {key: value for key, value in asdict(request.sampling).items() if value not in (None, (), False)}
+    body |= {key: value for key, value in asdict(request.sampling).items() if value is not None and value is not False and value != ()}
     if request.max_tokens is not None:
         body["max_tokens"] = request.max_tokens
     if request.stop:
