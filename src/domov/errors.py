@@ -9,6 +9,7 @@
       NotFound            it is not here
         NoSuchModel
         NoSuchChat
+      NoServer            no `domov serve` runs with this home
       Refused             allowed in principle, not here and now
         Offline             a connection while offline mode is on
         PortInUse
@@ -64,6 +65,9 @@ class NoSuchModel(NotFound): ...
 
 
 class NoSuchChat(NotFound): ...
+
+
+class NoServer(NotFound): ...
 
 
 class Refused(DomovError): ...

@@ -22,7 +22,11 @@ def request_body(request: ChatRequest, **more: Any) -> bytes:
         "cache_prompt": True,
         **more,
     }
-    body |= {key: value for key, value in asdict(request.sampling).items() if value is not None and value is not False and value != ()}
+    body |= {
+        key: value
+        for key, value in asdict(request.sampling).items()
+        if value is not None and value is not False and value != ()
+    }
     if request.max_tokens is not None:
         body["max_tokens"] = request.max_tokens
     if request.stop:
