@@ -38,7 +38,7 @@ def test_a_whole_number_is_a_number_too(tmp_path: Path) -> None:
         ("models = 1", ("models", "[models.")),
         ("[models]\nm = 1", ('models."m"', "a table")),
         ("[models.m]\nslot = 1", ('models."m"', "slot", "slots")),
-        ("[models.m]\nslots = 0", ('models."m".slots', "0", "from 1 to 256")),
+        ("[models.m]\nslots = -1", ('models."m".slots', "-1", "from 0 to 64")),
         ("[models.m]\nslots = true", ("slots", "True", "a whole number")),
         ('[models.m]\ncache_type = "q3"', ("cache_type", "'q3'", "f16 or", "q8_0")),
         ('[models.m]\nvalue_cache_type = "q3"', ("value_cache_type", '""')),

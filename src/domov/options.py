@@ -38,7 +38,9 @@ class ModelOptions:
     """How one model is loaded. Numbers that are 0 and texts that are empty leave it to Domov or to llama.cpp."""
 
     context_tokens: int = setting(0, "Context of one conversation; 0 is the setting `context_tokens`.", least=0)
-    slots: int = setting(1, "Conversations at the same time, each with a context of its own.", least=1, most=256)
+    slots: int = setting(
+        0, "Conversations at the same time, each with a context of its own; 0 is the setting `slots`.", least=0, most=64
+    )
     shared_cache: bool = setting(False, "All slots share the memory of one context, instead of each having it in full.")
     threads: int = setting(0, "Threads for writing; 0 is the setting `threads`.", least=0, most=512)
     batch_threads: int = setting(0, "Threads for reading prompts; 0 is as many as for writing.", least=0, most=512)
@@ -85,7 +87,7 @@ class ModelOptions:
         "", "How an embedding is made of its tokens; empty is as the file says.", choices=("", "mean", "cls", "last")
     )
     prompt_cache_mib: int = setting(
-        2048, "Main memory for prompts read before, beside the slots; 0: none.", least=0, most=1 << 20
+        0, "Main memory for prompts read before, beside the slots and what is kept on disk.", least=0, most=1 << 20
     )
 
 

@@ -8,8 +8,8 @@ def test_a_launch_survives_the_way_to_the_worker() -> None:
 
 
 def test_its_options_survive_too() -> None:
-    options = ModelOptions(slots=2, adapters=(AdapterFile("/a.gguf", 0.5),), draft_model="/d.gguf", mmproj="/p.gguf")
-    launch = Launch("/m.gguf", Endpoint("/s"), 512, 2, parent=1, options=options, states="/states")
+    options = ModelOptions(adapters=(AdapterFile("/a.gguf", 0.5),), draft_model="/d.gguf", mmproj="/p.gguf")
+    launch = Launch("/m.gguf", Endpoint("/s"), 512, 2, parent=1, options=options, slot_save_path="/states")
     assert Launch.from_line(launch.to_line()) == launch
     assert set(launch.files) == {"/m.gguf", "/a.gguf", "/d.gguf", "/p.gguf"}
 

@@ -1,6 +1,5 @@
 """Every option, with the real engine: what it refuses, and what it does to a real model."""
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -12,6 +11,7 @@ import pytest
 
 from domov import app, config
 from domov.engine.llamacpp import LlamaCpp
+from domov.engine.loading import cache_depends_on
 from domov.errors import BadOption, NoSuchModel, WorkerDied
 from domov.options import AdapterFile, ModelOptions
 from domov.store.models import Model
@@ -19,7 +19,7 @@ from domov.types import ChatRequest, Done, Message, Sampling, TextDelta, Usage
 from tests.gguf_files import bert, lora_adapter
 from tests.hub import number_value, text_value, texts_value, tiny_gguf
 
-LIKELIEST = Sampling(temperature=0.0, top_k=1)
+LIKELIEST = Sampling(temperature=0.0)
 CONTEXT_TOKENS = 1024
 
 
@@ -29,11 +29,9 @@ def app_with(home: Path, *, context_tokens: int = CONTEXT_TOKENS, **options: Any
 
 
 @asynccontextmanager
-async def loaded(domov: app.App, model: Model, *, states: Path | None = None) -> AsyncIterator[LlamaCpp]:
-    opened = domov.open_engine(model)
-    assert isinstance(opened, LlamaCpp)
-    launch = replace(opened._launch, states=str(states)) if states else opened._launch
-    engine = LlamaCpp(launch, name=opened.name, log=opened._log)
+async def loaded(domov: app.App, model: Model) -> AsyncIterator[LlamaCpp]:
+    engine = domov.open_engine(model)
+    assert isinstance(engine, LlamaCpp)
     try:
         await engine.start()
         yield engine
@@ -143,13 +141,28 @@ async def test_a_draft_model_proposes_and_the_model_decides(starter: Model, tmp_
 
 
 async def test_saved_slots_are_readable_by_nobody_else(starter: Model, tmp_path: Path) -> None:
-    (tmp_path / "states").mkdir()
-    async with loaded(app_with(tmp_path), starter, states=tmp_path / "states") as engine:
+    async with loaded(app_with(tmp_path), starter) as engine:
         await ask(engine)
         done = await call(engine, "/slots/0?action=save", {"filename": "slot.bin"})
-        assert done["n_written"] == (tmp_path / "states" / "slot.bin").stat().st_size
-        assert os.stat(tmp_path / "states" / "slot.bin").st_mode & 0o077 == 0
-        assert (await call(engine, "/slots/0?action=restore", {"filename": "slot.bin"}))["n_restored"] > 0
+        (saved,) = (tmp_path / "states").rglob("slot.bin")
+        assert done["n_written"] == saved.stat().st_size
+        assert saved.stat().st_mode & 0o077 == 0
+
+
+def test_what_a_cache_depends_on_tells_adapters_and_types_apart(tmp_path: Path) -> None:
+    (tmp_path / "a.gguf").write_bytes(b"one")
+    adapter = AdapterFile(str(tmp_path / "a.gguf"))
+    kinds: list[dict[str, Any]] = [
+        {},
+        {"cache_type": "q8_0"},
+        {"rope_scaling": "yarn", "rope_factor": 2.0},
+        {"adapters": (adapter,)},
+    ]
+    kinds.append({"adapters": (replace(adapter, scale=0.5),)})
+    assert len({cache_depends_on(ModelOptions(**kind)) for kind in kinds}) == len(kinds)
+    before = cache_depends_on(ModelOptions(adapters=(adapter,)))
+    (tmp_path / "a.gguf").write_bytes(b"another")
+    assert cache_depends_on(ModelOptions(adapters=(adapter,))) != before
 
 
 async def test_an_encoder_is_loaded_for_embeddings_because_its_file_says_so(tmp_path: Path) -> None:

@@ -42,8 +42,10 @@ TASKS = {"embedding": {"task": "embedding", "pooling": "last"}, "reranking": {"t
 
 
 def launch(**options: Any) -> Launch:
-    states = "/states" if options else None
-    return Launch("/m.gguf", Endpoint("/s"), 512, 2, parent=1, options=ModelOptions(**options), states=states)
+    states, slots = "/states" if options else None, options.pop("slots", 1)
+    return Launch(
+        "/m.gguf", Endpoint("/s"), 512, 2, 1, slots=slots, slot_save_path=states, options=ModelOptions(**options)
+    )
 
 
 LAUNCHES = {
@@ -118,7 +120,7 @@ def test_what_is_written_differently_is_the_same_by_hand() -> None:
 def test_every_option_of_a_model_reaches_the_engine() -> None:
     plain = set(arguments(launch()))
     for f in fields(ModelOptions):
-        if f.name in ("context_tokens", "threads"):
+        if f.name in ("context_tokens", "threads", "slots"):
             continue  # decided before: they stand in Launch itself
         options = {**CHANGED, **SPECULATIONS["draft"], **SPECULATIONS["ngram"], "task": "embedding"}
         alone: dict[str, Any] = {f.name: options[f.name]} if f.name in options else {}

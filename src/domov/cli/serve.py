@@ -8,7 +8,7 @@ from domov.cli.errors import say
 @click.option("--host", help="Address to listen on (setting host).")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 picks a free one (setting port).")
 @click.option("--context", type=click.IntRange(1), help="Context of one conversation, in tokens, for every model.")
-@click.option("--slots", type=click.IntRange(1, 256), help="Conversations at the same time, for every model.")
+@click.option("--slots", type=click.IntRange(1, 64), help="Conversations at the same time, for every model.")
 def serve(host: str | None, port: int | None, context: int | None, slots: int | None) -> None:
     """Serve the models that are here to other programs, through OpenAI's API.
 

@@ -4,6 +4,7 @@ Every file is held against the model's own header first, so that what can't work
 llama.cpp's log.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -61,6 +62,20 @@ def resolved(options: ModelOptions, header: Header, *, name: str, find: Callable
         adapters=adapters,
         draft_model=str(_draft(file("draft_model", options.draft_model), header)) if options.draft_model else "",
         mmproj=str(_projector(file("mmproj", options.mmproj))) if options.mmproj else "",
+    )
+
+
+def cache_depends_on(options: ModelOptions) -> tuple[object, ...]:
+    """What the numbers in an attention cache depend on beside the model's file and the engine's build."""
+    files = [path for path in (options.mmproj, *(adapter.file for adapter in options.adapters)) if path]
+    return (
+        options.cache_type,
+        options.value_cache_type,
+        options.rope_scaling,
+        options.rope_factor,
+        options.original_context_tokens,
+        tuple(adapter.scale for adapter in options.adapters),
+        tuple((path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in files),
     )
 
 

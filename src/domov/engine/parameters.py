@@ -70,8 +70,8 @@ def _context(launch: Launch) -> Iterator[Parameter]:
     options = launch.options
     batch, micro_batch = batches(launch)
     yield Parameter("model.path", "--model", launch.model)
-    yield Parameter("n_ctx", "--ctx-size", launch.context_tokens * (1 if options.shared_cache else options.slots))
-    yield Parameter("n_parallel", "--parallel", options.slots)
+    yield Parameter("n_ctx", "--ctx-size", launch.context_tokens * (1 if options.shared_cache else launch.slots))
+    yield Parameter("n_parallel", "--parallel", launch.slots)
     if options.shared_cache:
         yield Parameter("kv_unified", "--kv-unified", True)
     yield Parameter("n_batch", "--batch-size", batch)
@@ -161,8 +161,9 @@ def _files(launch: Launch) -> Iterator[Parameter]:
         yield Parameter("mmproj.path", "--mmproj", options.mmproj)
     if options.adapters:
         yield Parameter("lora_adapters", "--lora-scaled", _scaled(options.adapters), options.adapters)
-    if launch.states:
-        yield Parameter("slot_save_path", "--slot-save-path", launch.states, os.path.join(launch.states, ""))
+    if launch.slot_save_path:
+        own = os.path.join(launch.slot_save_path, "")  # CommonParams want the separator at its end
+        yield Parameter("slot_save_path", "--slot-save-path", launch.slot_save_path, own)
 
 
 def _scaled(adapters: tuple[AdapterFile, ...]) -> str:

@@ -4,6 +4,7 @@ It speaks llama-server's HTTP on a private endpoint. It ends when its standard i
 that started it dies, so that no orphan is ever left.
 """
 
+import contextlib
 import http.client
 import os
 import socket
@@ -12,11 +13,12 @@ import sys
 import sysconfig
 import threading
 import time
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TextIO
 
-from domov.engine.launch import Endpoint, Failed, Launch, Ready, answer_line
+from domov.engine.contexts import Contexts
+from domov.engine.launch import Endpoint, Failed, Launch, Ready, SetThreads, answer_line
 from domov.engine.parameters import Member, arguments, parameters
 from domov.engine.sandbox import confine, die_with_parent
 from domov.options import AdapterFile, ModelOptions
@@ -31,19 +33,21 @@ GRAPHICS = ("/dev/dri", "/dev/kfd", "/dev/null", "/dev/shm")
 def main() -> None:
     launch = Launch.from_line(sys.stdin.buffer.readline())
     die_with_parent(launch.parent)
-    os.umask(0o077)  # saved slots hold what was said
+    os.umask(0o077)  # what it saves is nobody else's
+    _set_priority(launch.nice)
     # From here on standard output is for the one answer; whatever native code prints goes to the log.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     try:
         ready, running = _start_native(launch) if launch.llama_server else _start_own(launch)
+        contexts = None if launch.llama_server else _contexts()
     except RuntimeError:  # all that xllamacpp says; the reason is in the log
         _fail(answers, _refused(launch))
     except (ImportError, OSError) as error:
         _fail(answers, str(error))
     else:
-        print(answer_line(ready), file=answers, flush=True)
-        _end_with_input(running)
+        print(answer_line(replace(ready, adapts=contexts is not None)), file=answers, flush=True)
+        _obey_until_input_ends(running, contexts)
 
 
 def _refused(launch: Launch) -> str:
@@ -57,15 +61,32 @@ def _fail(answers: TextIO, why: str) -> None:
     os._exit(1)
 
 
-def _end_with_input(running: object) -> None:
+def _set_priority(nice: int) -> None:
+    if nice and hasattr(os, "setpriority"):
+        with contextlib.suppress(PermissionError):  # raising it takes a privilege; without, it stays as it is
+            os.setpriority(os.PRIO_PROCESS, 0, nice)
+
+
+def _obey_until_input_ends(running: object, contexts: Contexts | None) -> None:
     """Waits for the end of the input, or of the native server; then ends at once, in the middle of anything."""
     if isinstance(running, subprocess.Popen):
         threading.Thread(target=lambda: os._exit(1 if running.wait() else 0), daemon=True).start()
-    while sys.stdin.buffer.read(1):
-        pass
+    for line in sys.stdin.buffer:
+        if contexts is not None:
+            wanted = SetThreads.from_line(line)
+            contexts.set_threads(wanted.decoding, wanted.prompt)
     if isinstance(running, subprocess.Popen):
         running.kill()
     os._exit(0)
+
+
+def _contexts() -> Contexts | None:
+    """The contexts of xllamacpp's server in this process; None where they can't be reached."""
+    try:
+        return Contexts(Path(sys.modules["xllamacpp.xllamacpp"].__file__ or ""))
+    except (OSError, ValueError, StopIteration) as error:
+        sys.stderr.write(f"threads stay as they are: {error}\n")
+        return None
 
 
 def _start_own(launch: Launch) -> tuple[Ready, object]:
@@ -142,11 +163,11 @@ def _confine(launch: Launch, *, programs: bool) -> tuple[str, ...]:
     own = [sys.prefix, sys.base_prefix, sysconfig.get_paths()["purelib"], sysconfig.get_paths()["platlib"]]
     native = [str(Path(launch.llama_server).parent.parent)] if launch.llama_server else []
     folder = [str(Path(launch.endpoint.socket).parent)] if launch.endpoint.socket else []
-    states = [launch.states] if launch.states else []
+    folder += [launch.slot_save_path] if launch.slot_save_path else []
     graphics = [*GRAPHICS, *(str(p) for p in Path("/dev").glob("nvidia*"))]
     return confine(
         readable=[*LIBRARIES, *OWN_PROC, *own, *native, *launch.files],
-        writable=[*folder, *states, *graphics],
+        writable=[*folder, *graphics],
         programs=programs,
     )
 
