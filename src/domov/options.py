@@ -45,7 +45,10 @@ class ModelOptions:
     threads: int = setting(0, "Threads for writing; 0 is the setting `threads`.", least=0, most=512)
     batch_threads: int = setting(0, "Threads for reading prompts; 0 is as many as for writing.", least=0, most=512)
     cache_type: str = setting(
-        "f16", "What keys and values are kept in: `q8_0` takes half the memory of `f16`.", choices=CACHE_TYPES
+        "",
+        "What keys and values are kept in; `q8_0` takes half the memory of `f16`. Empty is `f16`, with speculation "
+        "`q8_0`.",
+        choices=("", *CACHE_TYPES),
     )
     value_cache_type: str = setting(
         "", "What values are kept in, where not in `cache_type`.", choices=("", *CACHE_TYPES)
@@ -90,6 +93,16 @@ class ModelOptions:
         0, "Main memory for prompts read before, beside the slots and what is kept on disk.", least=0, most=1 << 20
     )
 
+    @property
+    def key_type(self) -> str:
+        """What keys are kept in. With speculation never by default what the processor calculates otherwise for one
+        token than for several: then the text would depend on what was proposed (docs/log.md)."""
+        return self.cache_type or ("f16" if self.speculation == "none" else "q8_0")
+
+    @property
+    def value_type(self) -> str:
+        return self.value_cache_type or self.key_type
+
 
 MODEL_OPTIONS: tuple[Field[Any], ...] = fields(ModelOptions)
 
@@ -127,10 +140,9 @@ def checked_options(table: Any, *, name: str) -> dict[str, Any]:
 
 def fit_together(options: ModelOptions, *, name: str) -> ModelOptions:
     """The options, if they don't contradict each other. Raises BadOption with the one to change."""
-    values = options.value_cache_type or options.cache_type
     wrong = ""
-    if options.flash_attention == "off" and values not in ("f32", "f16", "bf16"):
-        wrong = f"values in {values} need flash attention: set flash_attention to auto, or value_cache_type to f16"
+    if options.flash_attention == "off" and options.value_type not in ("f32", "f16", "bf16"):
+        wrong = f"values in {options.value_type} need flash attention: it is off, or set value_cache_type to f16"
     elif options.speculation == "draft" and not options.draft_model:
         wrong = "speculation by draft needs a draft_model"
     elif options.draft_model and options.speculation != "draft":

@@ -73,6 +73,7 @@ async def plain(starter: Model, tmp_path_factory: pytest.TempPathFactory) -> str
     "options",
     [
         {"cache_type": "q8_0"},
+        {"speculation": "ngram", "cache_type": "f16"},
         {"cache_type": "q4_0", "flash_attention": "on"},
         {"cache_type": "q8_0", "value_cache_type": "q4_0"},
         {"cache_type": "bf16"},
@@ -138,6 +139,40 @@ async def test_a_draft_model_proposes_and_the_model_decides(starter: Model, tmp_
     options: dict[str, Any] = {"speculation": "draft", "draft_model": str(starter.path)}
     async with loaded(app_with(tmp_path, **options), starter) as engine:
         assert (await ask(engine))[0] == plain
+
+
+TEXT = "The mill stands by the river. The miller has two cats. One cat is black, and the other cat is grey and old."
+COPY = [
+    {"role": "user", "content": "Copy this text:\n\nThe red boat lies on the sand."},
+    {"role": "assistant", "content": "The red boat lies on the sand."},
+    {"role": "user", "content": f"Copy this text:\n\n{TEXT} {TEXT} {TEXT}"},
+]
+PROMPTS = {
+    "copy": COPY,
+    "story": [{"role": "user", "content": "Tell me a story about a house by the sea and the people in it."}],
+    "list": [{"role": "user", "content": f"Make a numbered list of these sentences:\n\n{TEXT}"}],
+    "long": [{"role": "user", "content": f"{TEXT * 24}\n\nWho has two cats, and of which colours?"}],
+}
+
+
+async def likeliest(engine: LlamaCpp, prompt: list[dict[str, str]]) -> tuple[str, dict[str, Any]]:
+    """The likeliest answer, and llama.cpp's own figures."""
+    body = {"messages": prompt, "temperature": 0, "max_tokens": 96, "cache_prompt": False}
+    done = await call(engine, "/v1/chat/completions", body)
+    return done["choices"][0]["message"]["content"], done["timings"]
+
+
+async def test_repetition_speeds_up_and_never_changes_a_word(starter: Model, tmp_path: Path) -> None:
+    async with loaded(app_with(tmp_path, cache_type="q8_0"), starter) as engine:
+        without = {name: (await likeliest(engine, prompt))[0] for name, prompt in PROMPTS.items()}
+    async with loaded(app_with(tmp_path, speculation="ngram"), starter) as engine:
+        found = {name: await likeliest(engine, prompt) for name, prompt in PROMPTS.items()}
+        again = {name: (await likeliest(engine, prompt))[0] for name, prompt in PROMPTS.items()}
+    assert {name: text for name, (text, _) in found.items()} == without == again
+    timings = found["copy"][1]
+    # Most of the copy was proposed and right: less than half of its tokens were written one by one.
+    assert timings["draft_n_accepted"] > timings["predicted_n"] / 2
+    assert timings["draft_n_accepted"] > 0.8 * timings["draft_n"]
 
 
 async def test_saved_slots_are_readable_by_nobody_else(starter: Model, tmp_path: Path) -> None:

@@ -69,8 +69,8 @@ def cache_depends_on(options: ModelOptions) -> tuple[object, ...]:
     """What the numbers in an attention cache depend on beside the model's file and the engine's build."""
     files = [path for path in (options.mmproj, *(adapter.file for adapter in options.adapters)) if path]
     return (
-        options.cache_type,
-        options.value_cache_type,
+        options.key_type,
+        options.value_type,
         options.rope_scaling,
         options.rope_factor,
         options.original_context_tokens,

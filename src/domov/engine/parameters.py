@@ -89,7 +89,7 @@ def batches(launch: Launch) -> tuple[int, int]:
 
 
 def _cache(options: ModelOptions) -> Iterator[Parameter]:
-    keys, values = options.cache_type, options.value_cache_type or options.cache_type
+    keys, values = options.key_type, options.value_type
     yield Parameter("cache_type_k", "--cache-type-k", keys, Member("ggml_type", f"GGML_TYPE_{keys.upper()}"))
     yield Parameter("cache_type_v", "--cache-type-v", values, Member("ggml_type", f"GGML_TYPE_{values.upper()}"))
     word = {"auto": "AUTO", "on": "ENABLED", "off": "DISABLED"}[options.flash_attention]
@@ -128,10 +128,10 @@ def _task(options: ModelOptions) -> Iterator[Parameter]:
 
 
 # The kinds of speculation, by llama.cpp's names.
-KINDS = {"ngram": "ngram-map-k", "draft": "draft-simple", "mtp": "draft-mtp"}
-# A repetition of so many tokens is taken for one that goes on, and so many tokens of it are proposed at once
-# (docs/log.md has the measurement).
-NGRAM_TOKENS, NGRAM_DRAFT_TOKENS, DRAFT_TOKENS = 12, 8, 4
+KINDS = {"ngram": "ngram-mod", "draft": "draft-simple", "mtp": "draft-mtp"}
+# A repetition of so many tokens is taken for one that goes on; at least so many tokens of it are proposed, at most so
+# many at once (docs/log.md has the measurement).
+NGRAM_TOKENS, NGRAM_LEAST_DRAFT_TOKENS, NGRAM_DRAFT_TOKENS, DRAFT_TOKENS = 12, 4, 8, 4
 
 
 def _speculation(launch: Launch) -> Iterator[Parameter]:
@@ -143,8 +143,10 @@ def _speculation(launch: Launch) -> Iterator[Parameter]:
     yield Parameter("speculative.types", "--spec-type", kind, (member,))
     if options.speculation == "ngram":
         size, draft = options.ngram_tokens or NGRAM_TOKENS, options.draft_tokens or NGRAM_DRAFT_TOKENS
-        yield Parameter("speculative.ngram_map_k.size_n", "--spec-ngram-map-k-size-n", size)
-        yield Parameter("speculative.ngram_map_k.size_m", "--spec-ngram-map-k-size-m", draft)
+        yield Parameter("speculative.ngram_mod.n_match", "--spec-ngram-mod-n-match", size)
+        yield Parameter("speculative.ngram_mod.n_max", "--spec-ngram-mod-n-max", draft)
+        least = min(draft, NGRAM_LEAST_DRAFT_TOKENS)
+        yield Parameter("speculative.ngram_mod.n_min", "--spec-ngram-mod-n-min", least)
         return
     yield Parameter("speculative.draft.n_max", "--spec-draft-n-max", options.draft_tokens or DRAFT_TOKENS)
     yield Parameter("speculative.draft.p_min", "--spec-draft-p-min", options.draft_probability)
