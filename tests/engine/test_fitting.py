@@ -1,12 +1,16 @@
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domov.engine.fitting import MESSAGE_TOKENS, REQUEST_TOKENS, counter, fit, most_tokens
+from domov.engine.llamacpp import LlamaCpp
 from domov.errors import ContextOverflow
-from domov.types import ChatRequest, Media, Message, Tool, ToolCall
+from domov.store.models import Model
+from domov.types import ChatRequest, Done, Media, Message, Tool, ToolCall
+from tests.engine.test_loading import app_with, call, loaded
 
 CONTEXT_TOKENS = 2048
 
@@ -75,6 +79,46 @@ async def test_pictures_are_guessed_and_never_refused_by_a_guess() -> None:
 async def test_a_text_that_is_no_unicode_is_counted_too() -> None:
     request = asked("\ud800")
     assert (await fit(request, context_tokens=CONTEXT_TOKENS, count=counter(Bytes())))[1] is None
+
+
+class Worker:
+    """The template and the vocabulary of a real model, asked of its worker."""
+
+    def __init__(self, engine: LlamaCpp) -> None:
+        self.engine = engine
+
+    async def tokenize(self, text: str, *, special: bool = False) -> tuple[int, ...]:
+        body = {"content": text, "add_special": special, "parse_special": special}
+        return tuple((await call(self.engine, "/tokenize", body))["tokens"])
+
+    async def detokenize(self, tokens: Sequence[int]) -> str:
+        return str((await call(self.engine, "/detokenize", {"tokens": tokens}))["content"])
+
+    async def render(self, request: ChatRequest) -> str:
+        messages = [{"role": m.role, "content": m.text} for m in request.messages]
+        return str((await call(self.engine, "/apply-template", {"messages": messages}))["prompt"])
+
+
+async def test_a_real_model_answers_what_was_made_to_fit(starter: Model, tmp_path: Path) -> None:
+    said = "The house by the sea is old, and the people in it are kind. " * 12
+    async with loaded(app_with(tmp_path, context_tokens=1024), starter) as engine:
+        count = counter(Worker(engine))
+        request = asked(*[said] * 9, max_tokens=20)
+        whole = await count(request)
+        assert 1024 < whole < most_tokens(request)
+        with pytest.raises(ContextOverflow) as caught:
+            await ask_of(engine, request)
+        assert caught.value.prompt_tokens == whole, "counted as the engine counts"
+        fitted, dropped = await fit(request, context_tokens=1024, count=count)
+        assert dropped and dropped.messages == tuple(range(len(dropped.messages)))
+        done = await ask_of(engine, fitted)
+        assert done.usage.prompt_tokens == await count(fitted) <= 1024 - 20
+
+
+async def ask_of(engine: LlamaCpp, request: ChatRequest) -> Done:
+    events = [event async for event in engine.stream(request)]
+    assert isinstance(events[-1], Done)
+    return events[-1]
 
 
 @given(st.lists(st.text(max_size=50), min_size=1, max_size=5), st.text(), st.text())

@@ -135,10 +135,14 @@ async def test_an_adapter_changes_the_answer_as_much_as_its_scale_says(
     assert answers[0] != plain and answers[1] == plain
 
 
-async def test_a_draft_model_proposes_and_the_model_decides(starter: Model, tmp_path: Path, plain: str) -> None:
+async def test_a_draft_model_proposes_and_the_model_decides(starter: Model, tmp_path: Path) -> None:
+    async with loaded(app_with(tmp_path, cache_type="q8_0"), starter) as engine:
+        text, _ = await likeliest(engine, PROMPTS["list"])
     options: dict[str, Any] = {"speculation": "draft", "draft_model": str(starter.path)}
     async with loaded(app_with(tmp_path, **options), starter) as engine:
-        assert (await ask(engine))[0] == plain
+        drafted, timings = await likeliest(engine, PROMPTS["list"])
+    assert drafted == text
+    assert timings["draft_n_accepted"] > 0.8 * timings["draft_n"] > 0  # it is the same model
 
 
 TEXT = "The mill stands by the river. The miller has two cats. One cat is black, and the other cat is grey and old."
