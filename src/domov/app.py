@@ -82,14 +82,16 @@ class App:
     def plan(self, shape: ModelShape, options: ModelOptions | None = None) -> Plan:
         """With what settings a model of this shape is loaded here and now."""
         wanted = options or ModelOptions()
-        return make_plan(
+        slots = wanted.slots or self.config.slots
+        plan = make_plan(
             replace(shape, trained_context_tokens=int(shape.trained_context_tokens * wanted.rope_factor)),
             free_bytes=read_memory().free_bytes,
             cores=read_cpu().usable_cores,
             most_context_tokens=wanted.context_tokens or self.config.context_tokens,
             threads=wanted.threads or self.config.threads,
-            slots=wanted.slots or self.config.slots,
+            slots=1 if wanted.shared_cache else slots,
         )
+        return replace(plan, slots=slots)
 
     def options(self, model: Model) -> ModelOptions:
         """The options set for a model, under its whole name or one that leads to it. Raises BadOption, NoSuchModel."""
@@ -118,7 +120,7 @@ class App:
             options=options,
         )
         log = self.config.logs / f"worker-{hashlib.sha256(str(model.path).encode()).hexdigest()[:12]}.log"
-        care = Care(queue=self.config.queue, states=states, adapting=self.adapting)
+        care = Care(queue=self.config.queue, states=states, adapting=None if options.threads else self.adapting)
         return LlamaCpp(launch, name=model.name, log=log, care=care), plan
 
     def _states(self, model: Model, options: ModelOptions) -> States | None:
