@@ -4,28 +4,39 @@ Commands and dialects get an App and use what is in it; nothing above this file 
 """
 
 import hashlib
+import importlib.metadata
 import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 from domov import config
-from domov.config import Config
+from domov.config import ALL_MODELS, Config
+from domov.engine.adapting import Adapting
+from domov.engine.connection import Care
 from domov.engine.launch import Endpoint, Launch
 from domov.engine.llamacpp import LlamaCpp
+from domov.engine.loading import cache_depends_on, resolved
 from domov.engine.protocol import Engine
 from domov.engine.scheduler import Scheduler
-from domov.errors import EngineUnavailable
-from domov.hardware.cpu import read_cpu
+from domov.engine.states import States, state_key
+from domov.errors import BadName, EngineUnavailable
+from domov.hardware.cpu import affinity, read_cpu
+from domov.hardware.load import read_load
 from domov.hardware.memory import read_memory
+from domov.options import ModelOptions
 from domov.outbound import Outbound
 from domov.sizing.plan import Plan, make_plan
 from domov.store import catalogue, pip_settings
+from domov.store.gguf import Header
 from domov.store.models import Model, Models
+from domov.store.names import PathName, parse
 from domov.store.pull import Puller
-from domov.store.shape import ModelShape
+from domov.store.shape import ModelShape, shape_of
 
 
 @dataclass(frozen=True)
@@ -38,7 +49,24 @@ class App:
 
     @cached_property
     def scheduler(self) -> Scheduler:
-        return Scheduler(self.open_engine)
+        return Scheduler(
+            self._open_planned,
+            free_bytes=lambda: read_memory().free_bytes,
+            keep_alive_seconds=self.config.keep_alive_seconds,
+        )
+
+    @cached_property
+    def adapting(self) -> Adapting | None:
+        """Who decides on the threads of running models; None where they are set by hand or stay as they are."""
+        if not self.config.adapt_threads or self.config.threads:
+            return None
+        cpu = read_cpu()
+        return Adapting(
+            cores=cpu.usable_cores,
+            processors=cpu.logical,
+            quota=cpu.quota,
+            read=lambda pids: read_load(pids, processors=frozenset(affinity())),
+        )
 
     @asynccontextmanager
     async def puller(self) -> AsyncIterator[Puller]:
@@ -51,19 +79,31 @@ class App:
                 pip_settings=pip_settings.read(),
             )
 
-    def plan(self, shape: ModelShape) -> Plan:
+    def plan(self, shape: ModelShape, options: ModelOptions | None = None) -> Plan:
         """With what settings a model of this shape is loaded here and now."""
+        wanted = options or ModelOptions()
         return make_plan(
-            shape,
+            replace(shape, trained_context_tokens=int(shape.trained_context_tokens * wanted.rope_factor)),
             free_bytes=read_memory().free_bytes,
             cores=read_cpu().usable_cores,
-            most_context_tokens=self.config.context_tokens,
-            threads=self.config.threads,
+            most_context_tokens=wanted.context_tokens or self.config.context_tokens,
+            threads=wanted.threads or self.config.threads,
+            slots=wanted.slots or self.config.slots,
         )
 
+    def options(self, model: Model) -> ModelOptions:
+        """The options set for a model, under its whole name or one that leads to it. Raises BadOption, NoSuchModel."""
+        return self._resolved(model, model.header())
+
     def open_engine(self, model: Model) -> Engine:
-        """An engine for the model, not started yet. Raises BadModelFile, EngineUnavailable."""
-        plan = self.plan(model.shape())
+        """An engine for the model, not started yet. Raises BadModelFile, BadOption, EngineUnavailable."""
+        return self._open_planned(model)[0]
+
+    def _open_planned(self, model: Model) -> tuple[Engine, Plan]:
+        header = model.header()
+        options = self._resolved(model, header)
+        plan = self.plan(shape_of(header, name=model.name), options)
+        states = self._states(model, options)
         launch = Launch(
             model=str(model.path.resolve()),
             endpoint=Endpoint(None),
@@ -72,9 +112,50 @@ class App:
             parent=os.getpid(),
             llama_server=self.llama_server() if self.config.engine == "llama-server" else None,
             sandbox=self.config.sandbox,
+            slots=plan.slots,
+            slot_save_path=str(states.folder) if states else None,
+            nice=self.config.nice,
+            options=options,
         )
         log = self.config.logs / f"worker-{hashlib.sha256(str(model.path).encode()).hexdigest()[:12]}.log"
-        return LlamaCpp(launch, name=model.name, log=log)
+        care = Care(queue=self.config.queue, states=states, adapting=self.adapting)
+        return LlamaCpp(launch, name=model.name, log=log, care=care), plan
+
+    def _states(self, model: Model, options: ModelOptions) -> States | None:
+        """Where the attention caches of this model, as it is loaded now, are kept."""
+        if not self.config.save_states or options.task != "chat":
+            return None
+        stat = model.path.stat()
+        file = model.manifest.digest or (str(model.path), stat.st_size, stat.st_mtime_ns)
+        key = state_key((file, self._engine_build(), cache_depends_on(options)))
+        return States(self.config.states, key, most_bytes=self.config.saved_states_megabytes * 1_000_000)
+
+    def _engine_build(self) -> tuple[object, ...]:
+        if self.config.engine == "llama-server":
+            path = self.llama_server()
+            return path, os.stat(path).st_size, os.stat(path).st_mtime_ns
+        return "xllamacpp", importlib.metadata.version("xllamacpp")
+
+    def _resolved(self, model: Model, header: Header) -> ModelOptions:
+        names = [key for key in self.config.models_set if key != model.name and self._means(key, model)]
+        wanted = self.config.options_of([*names, model.name])
+        return resolved(wanted, header, name=model.name, find=self._file)
+
+    def _means(self, key: str, model: Model) -> bool:
+        """Whether a key of the tables [models."KEY"] leads to the model."""
+        if key == ALL_MODELS:
+            return False
+        try:
+            found = self.models.find(key)
+        except BadName:  # a table for something that is no model's name hinders no other model
+            return False
+        return found is not None and found.name == model.name
+
+    def _file(self, text: str) -> Path:
+        """The file of a model by its name, or by its path: a relative one starts at Domov's folder."""
+        name = parse(text)
+        at_home = self.config.home / Path(text).expanduser() if isinstance(name, PathName) else text
+        return self.models.get(str(at_home)).path.resolve()
 
     def llama_server(self) -> str:
         """Where the native binary is. Raises EngineUnavailable."""
@@ -87,6 +168,10 @@ class App:
         return os.path.realpath(found)
 
 
-def load() -> App:
-    """Domov with the settings in force. Raises what `config.load` raises."""
-    return App(config.load())
+def load(**options: Any) -> App:
+    """Domov with the settings in force, and options of models from the command line: those that are not None.
+
+    Raises what `config.load` raises.
+    """
+    given = {key: value for key, value in options.items() if value is not None}
+    return App(replace(config.load(), command_set=given))
