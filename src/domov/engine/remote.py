@@ -1,7 +1,7 @@
 """A model behind an address of OpenAI's kind, asked through the one door. So far what `domov bench --url` needs: chat.
 
-Source: OpenAI's API reference, chat completions. Other servers leave things out, so nothing but words is expected: where
-none are told, a piece counts as a token.
+Source: OpenAI's API reference, chat completions. Other servers leave things out, so nothing but words is expected:
+where no tokens are told, a piece counts as one.
 """
 
 from collections.abc import AsyncIterator

@@ -153,7 +153,8 @@ class Measuring:
         self.progress("reading, a trial")
         trial = await timed(self.speaker, self._unseen(TRIAL_WORDS))
         tokens_per_word = (trial.usage.prompt_tokens or TRIAL_WORDS) / TRIAL_WORDS
-        speed, found = trial.prompt_speed, []
+        speed = trial.prompt_speed
+        found: list[PromptSpeed] = []
         for length in self.effort.prompt_tokens:
             if speed > 0 and length / speed > self.effort.figure_seconds:
                 self._notes.append(f"a prompt of {length} tokens was left out: about {length / speed:.0f} s each time")
@@ -182,7 +183,8 @@ class Measuring:
         return sum(answer.usage.answer_tokens for answer in answers) / (time.perf_counter() - start)
 
     async def _rounds(self, once: Callable[[], Awaitable[T]]) -> list[T]:
-        found, start = [], time.perf_counter()
+        start = time.perf_counter()
+        found: list[T] = []
         while len(found) < self.effort.rounds:
             if len(found) >= LEAST_ROUNDS and time.perf_counter() - start > self.effort.figure_seconds:
                 break
