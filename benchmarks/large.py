@@ -1,6 +1,6 @@
 """Models of a thousand million parameters and more, of true shapes with random weights: `python -m benchmarks.large`.
 
-Decoding beside xllamacpp's own server, and as a share of the physical limit: the whole of the weights is read from memory
+Decoding beside xllamacpp's own server, and as a share of the physical limit: all weights are read from memory
 for each token, so a machine writes at most bandwidth / weights tokens a second.
 """
 

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from domov.errors import AccessDenied, ConnectionBroken, DownloadFailed, HomeUnusable, NotFound, Offline
-from domov.outbound import MOST_REDIRECTS, Outbound, check_status, read_body, redirected, without_secrets
+from domov.outbound import MOST_REDIRECTS, Outbound, check_status, is_loopback, read_body, redirected, without_secrets
 from tests.hub import WAIT_SECONDS, Fault, Hub
 
 
