@@ -39,7 +39,13 @@ def test_every_challenge_changes_something_and_says_what() -> None:
         tries = list(challenges(cores=cores, processors=processors))
         assert all(bool(c.options) != (c.spin_count is not None) and c.words for c in tries)
         assert all(c.options.get("threads", 1) != 0 for c in tries)
-    assert {"threads 3", "threads 8", "batch_threads 8"} <= {c.words for c in challenges(cores=4, processors=8)}
+    found = {c.words for c in challenges(cores=4, processors=8)}
+    assert {"threads 3, batch_threads 4", "threads 8, batch_threads 4", "batch_threads 8", "spin_count 0"} <= found
+
+
+def test_beside_other_programs_nothing_is_tried_that_depends_on_them() -> None:
+    tries = list(challenges(cores=4, processors=8, quiet=False))
+    assert {c.setting for c in tries} == {"batch", "flash_attention"}
 
 
 class Paced(FakeEngine):

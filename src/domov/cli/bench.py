@@ -12,7 +12,7 @@ from domov import app
 from domov.cli.errors import say
 from domov.cli.output import json_option, print_fields, print_json, print_table
 from domov.engine import calibration
-from domov.engine.calibration import Calibration
+from domov.engine.calibration import Calibration, Tuning
 from domov.engine.llamacpp import LlamaCpp
 from domov.engine.remote import Remote
 from domov.engine.speed import Effort, Figure, Measuring, Report
@@ -138,12 +138,12 @@ async def _remote(
 async def _tune(domov: app.App, model: Model, progress: Steps, *, as_json: bool, anyway: bool) -> None:
     conditions, digest = domov.conditions(), model.manifest.digest or ""
     calibration.load(domov.config.calibrations, digest, conditions)  # a damaged one is told before the work, not after
-    _check_quiet(anyway=anyway)
+    quiet = _is_quiet(anyway=anyway)
     cpu = read_cpu()
     tuner = Tuner(
         lambda tuning: domov.open_for_measuring(model, tuning, context_tokens=CONTEXT_TOKENS), model.name, progress
     )
-    tuned = await tuner.run(list(challenges(cores=cpu.usable_cores, processors=cpu.logical)))
+    tuned = await tuner.run(list(challenges(cores=cpu.usable_cores, processors=cpu.logical, quiet=quiet)))
     trials = tuple(asdict(trial) for trial in tuned.trials)
     moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     path = calibration.save(domov.config.calibrations, digest, Calibration(conditions, tuned.tuning, moment, trials))
@@ -154,18 +154,19 @@ async def _tune(domov: app.App, model: Model, progress: Steps, *, as_json: bool,
         _print_tuned(tuned, path)
 
 
-def _check_quiet(*, anyway: bool) -> None:
-    """Raises Refused on a machine whose processors are busy with other programs."""
+def _is_quiet(*, anyway: bool) -> bool:
+    """Whether no other program works now. Raises Refused where one does, unless it is to be done anyway."""
     processors = frozenset(affinity())
     before = read_load([os.getpid()], processors=processors)
     time.sleep(LOOK_SECONDS)
     others = others_processors(before, read_load([os.getpid()], processors=processors))
     if others <= BUSY_PROCESSORS:
-        return
+        return True
     words = f"other programs use {others:.1f} of {len(processors)} processors"
     if not anyway:
         raise Refused(f"{words}: what is measured now would be wrong", hint="close them, or add --anyway")
-    say(f"{words}: what is found may be wrong when they are gone")
+    say(f"{words}: threads are left as they are, and what else is found may be wrong when they are gone")
+    return False
 
 
 def report_table(report: Report) -> dict[str, Any]:
@@ -222,9 +223,7 @@ def _print(report: Report, table: dict[str, Any]) -> None:
     if limit := table.get("limit"):
         fields.append(("memory's speed used", _limit_words(limit)))
     if tuned := table.get("tuned"):
-        settings = tuned["options"] | ({"spin_count": tuned["spin_count"]} if tuned["spin_count"] is not None else {})
-        words = ", ".join(f"{key} {value}" for key, value in settings.items())
-        fields.append(("tuned", words or "no (domov bench --tune)"))
+        fields.append(("tuned", Tuning(**tuned).words or "no (domov bench --tune)"))
     print_fields(fields)
     for note in report.notes:
         say(note)
@@ -243,5 +242,4 @@ def _print_tuned(tuned: Tuned, path: Path) -> None:
     print_table(("TRIED", "AT", "GAIN", "ROUNDS", ""), rows)
     for note in tuned.notes:
         say(note)
-    changed = ", ".join(t.change for t in tuned.trials if t.verdict == "wins")
-    say(f"kept in {path}: {changed or 'the defaults are best here'}")
+    say(f"kept in {path}: {tuned.tuning.words or 'the defaults are best here'}")

@@ -28,6 +28,12 @@ class Tuning:
     options: Mapping[str, int | str] = field(default_factory=dict)  # some of TUNED
     spin_count: int | None = None  # GOMP_SPINCOUNT; None: the default
 
+    @property
+    def words(self) -> str:
+        """`threads 3, spin_count 0`; nothing where all is as by default."""
+        options = [f"{key} {value}" for key, value in self.options.items()]
+        return ", ".join([*options, *([] if self.spin_count is None else [f"spin_count {self.spin_count}"])])
+
     def changed(self, options: Mapping[str, int | str], spin_count: int | None = None) -> "Tuning":
         return Tuning({**self.options, **options}, self.spin_count if spin_count is None else spin_count)
 

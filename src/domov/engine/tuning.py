@@ -38,8 +38,7 @@ class Challenge:
 
     @property
     def words(self) -> str:
-        values = [f"{key} {value}" for key, value in self.options.items()]
-        return ", ".join(values or [f"spin_count {self.spin_count}"])
+        return Tuning(self.options, self.spin_count).words
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +60,25 @@ class Tuned:
     notes: tuple[str, ...] = ()
 
 
-def challenges(*, cores: int, processors: int) -> Iterator[Challenge]:
-    """What is tried, in this order; the defaults are a thread for each core and batches of 512."""
-    for threads in sorted({cores - 1, processors} - {0, cores}):
-        yield Challenge("threads", {"threads": threads}, "writing")
-    if processors > cores:
+def challenges(*, cores: int, processors: int, quiet: bool = True) -> Iterator[Challenge]:
+    """What is tried, in this order; the defaults are a thread for each core and batches of 512.
+
+    quiet  whether no other program works now: if one does, threads and waiting are left as they are, because what is
+           best beside it is not what is best without
+    """
+    if quiet:
+        yield from _waiting_together(cores, processors)
+    if processors > cores and quiet:
         yield Challenge("batch_threads", {"batch_threads": processors}, "reading")
     for batch, micro_batch in ((512, 128), (512, 256), (1024, 1024)):
         yield Challenge("batch", {"batch_tokens": batch, "micro_batch_tokens": micro_batch}, "reading")
     for word in ("off", "on"):
         yield Challenge("flash_attention", {"flash_attention": word}, "both")
+
+
+def _waiting_together(cores: int, processors: int) -> Iterator[Challenge]:
+    for threads in sorted({cores - 1, processors} - {0, cores}):
+        yield Challenge("threads", {"threads": threads, "batch_threads": cores}, "writing")
     for spins in (0, 20_000):
         yield Challenge("spin_count", {}, "writing", spin_count=spins)
 
