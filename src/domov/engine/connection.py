@@ -11,7 +11,7 @@ import aiohttp
 import orjson
 
 from domov.engine.adapting import Adapting
-from domov.engine.launch import Endpoint
+from domov.engine.launch import Endpoint, Launch
 from domov.engine.process import WorkerProcess
 from domov.engine.slots import Slots
 from domov.engine.states import States
@@ -41,12 +41,18 @@ class Care:
 class Connection:
     """Lives as long as its worker. Raises aiohttp's errors where that ends; the engine says what they mean."""
 
-    def __init__(self, worker: WorkerProcess, care: Care, *, slots: int, context_tokens: int) -> None:
+    def __init__(self, worker: WorkerProcess, launch: Launch, care: Care) -> None:
         self.worker, self._adapting = worker, care.adapting
         self._session = _session(worker.endpoint)
-        self.slots = Slots(slots, self.order, queue=care.queue, context_tokens=context_tokens, states=care.states)
+        self.slots = Slots(
+            launch.slots,
+            self.order,
+            queue=care.queue,
+            context_tokens=launch.context_tokens,
+            states=care.states,
+        )
         if self._adapting is not None:
-            self._adapting.join(worker)
+            self._adapting.join(worker, threads=launch.threads)
 
     def _calculating(self) -> AbstractContextManager[None]:
         """While the worker has something to calculate."""

@@ -92,9 +92,7 @@ class LlamaCpp:
                     self._connection = None
                 worker = WorkerProcess(self._launch, name=self.name, log=self._log)
                 await worker.start()
-                self._connection = Connection(
-                    worker, self._care, slots=self._launch.slots, context_tokens=self._launch.context_tokens
-                )
+                self._connection = Connection(worker, self._launch, self._care)
             return self._connection
 
     async def _died(self, connection: Connection) -> WorkerDied:
