@@ -6,7 +6,7 @@ QUESTION = Why would somebody run a language model on their own computer?
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: run test check format lint types docs docs-fresh bench lock clean
+.PHONY: run test check format lint types docs docs-fresh bench bench-start bench-quick lock clean
 
 run: $(VENV)/installed
 	@if [ -n "$$PROMPT" ]; then $(BIN)/domov run $(STARTER) "$$PROMPT"; \
@@ -38,8 +38,16 @@ docs-fresh: $(VENV)/installed-dev
 	$(BIN)/python docs/generate.py --check
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
+# All of benchmarks/engine.py takes about half an hour; `make bench ROWS="idle busy2"` a part of it.
 bench: $(VENV)/installed-dev
+	$(BIN)/python -m benchmarks.engine $(ROWS)
+
+bench-start: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.first_light
+
+# One short round of all rows: shows that they work, measures nothing.
+bench-quick: $(VENV)/installed-dev
+	$(BIN)/python -m benchmarks.engine --quick || test -s .cache/benchmarks/engine.json
 
 $(VENV)/created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Domov needs Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }

@@ -38,6 +38,23 @@ class Config:
         8192, "Largest context a model is loaded with; 0 is as much as it was trained for.", least=0
     )
     threads: int = setting(0, "Threads per model; 0 is one for each physical core available.", least=0)
+    adapt_threads: bool = setting(
+        True, "Use fewer threads while other programs keep the processors busy (Linux; elsewhere no effect)."
+    )
+    nice: int = setting(
+        -5, "Priority of models: negative goes before other programs where the system allows it.", least=-20, most=19
+    )
+    slots: int = setting(2, "Conversations that one model carries on at the same time.", least=1, most=64)
+    queue: int = setting(64, "Requests to one model that may wait; more are told to come back later.", least=0)
+    keep_alive_seconds: int = setting(
+        300, "How long a model stays loaded after its last answer; -1 is for ever.", least=-1
+    )
+    save_states: bool = setting(
+        True, "Keep on disk what a model has read, so that long texts are not read twice, even after a restart."
+    )
+    saved_states_megabytes: int = setting(
+        4096, "Room on disk for what models have read; what was used longest ago goes first.", least=0
+    )
     sandbox: bool = setting(
         True, "Run models where they can reach no network and no other files (Linux; elsewhere no effect)."
     )
@@ -52,6 +69,10 @@ class Config:
     @property
     def logs(self) -> Path:
         return self.home / "logs"
+
+    @property
+    def states(self) -> Path:
+        return self.home / "states"
 
 
 SETTINGS = tuple(f for f in fields(Config) if f.name != "home")

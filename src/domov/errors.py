@@ -9,11 +9,13 @@
       NotFound            it is not here
         NoSuchModel
         NoSuchChat
+      NoServer            no `domov serve` runs with this home
       Refused             allowed in principle, not here and now
         Offline             a connection while offline mode is on
         PortInUse
         HomeUnusable        DOMOV_HOME can't be read or written
         DiskFull
+        Busy                more requests than it takes: come back in `retry_seconds`
       Broken              a part outside this process failed
         BadModelFile        not a model, or a damaged one
         DownloadFailed      a hub or index answered with something else than the file
@@ -65,6 +67,9 @@ class NoSuchModel(NotFound): ...
 class NoSuchChat(NotFound): ...
 
 
+class NoServer(NotFound): ...
+
+
 class Refused(DomovError): ...
 
 
@@ -78,6 +83,12 @@ class HomeUnusable(Refused): ...
 
 
 class DiskFull(Refused): ...
+
+
+class Busy(Refused):
+    def __init__(self, message: str, *, retry_seconds: int) -> None:
+        super().__init__(message, hint=f"ask again in {retry_seconds} s")
+        self.retry_seconds = retry_seconds
 
 
 class Broken(DomovError): ...

@@ -12,10 +12,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import openai
+from domov.api import client, loaded, openai
 from domov.api.guard import Guard
 from domov.app import App
-from domov.errors import BadOption, DomovError, PortInUse
+from domov.errors import BadOption, Busy, DomovError, PortInUse
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LONGEST_GOODBYE_SECONDS = 3
@@ -31,6 +31,7 @@ def create(domov: App) -> FastAPI:
 
     api = FastAPI(title="Domov", lifespan=lifespan, docs_url=None, redoc_url=None)
     api.include_router(openai.router(domov))
+    api.include_router(loaded.router(domov))
 
     @api.get("/healthz", tags=["Domov"])
     async def healthz() -> dict[str, str]:
@@ -40,7 +41,8 @@ def create(domov: App) -> FastAPI:
     @api.exception_handler(DomovError)
     async def refused(_: Request, error: DomovError) -> Response:
         status, body = openai.error_body(error)
-        return Response(body, status, media_type="application/json")
+        headers = {"Retry-After": str(error.retry_seconds)} if isinstance(error, Busy) else None
+        return Response(body, status, headers=headers, media_type="application/json")
 
     @api.exception_handler(RequestValidationError)
     async def not_understood(request: Request, error: RequestValidationError) -> Response:
@@ -81,7 +83,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def run(domov: App, listener: socket.socket) -> None:
     """Serves until it is told to stop by SIGINT or SIGTERM; then ends all workers."""
-    port = listener.getsockname()[1]
+    host, port = listener.getsockname()[:2]
     config = uvicorn.Config(
         Guard(create(domov), port=port),
         log_level="warning",
@@ -89,4 +91,8 @@ def run(domov: App, listener: socket.socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=LONGEST_GOODBYE_SECONDS,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    announced = client.announce(domov.config.home, host, port)
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        announced.unlink(missing_ok=True)

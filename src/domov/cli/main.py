@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 COMMANDS = {
     "run": ("domov.cli.run:run", "ask a model, or chat with it"),
     "serve": ("domov.cli.serve:serve", "serve the models to other programs over HTTP"),
+    "ps": ("domov.cli.ps:ps", "the models that the running server has in memory"),
+    "stop": ("domov.cli.stop:stop", "unload a model from the running server"),
     "doctor": ("domov.cli.doctor:doctor", "what this machine has, and what could be better"),
     "pull": ("domov.cli.pull:pull", "fetch a model"),
     "list": ("domov.cli.list:list_", "the models that are here"),

@@ -26,6 +26,9 @@ class Launch:
     parent: int  # process id of whoever starts it
     llama_server: str | None = None  # path of a native binary; None: the engine inside Domov
     sandbox: bool = True
+    slots: int = 1
+    slot_save_path: str | None = None  # folder for saved states; None: they can't be saved
+    nice: int = 0  # priority; negative ones only where the system allows them
 
     def to_line(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"
@@ -40,6 +43,7 @@ class Launch:
 class Ready:
     port: int
     sandbox: tuple[str, ...]  # what holds the worker: landlock, seccomp
+    adapts: bool = False  # whether its threads can be changed while it runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +60,26 @@ def parse_answer(line: bytes) -> Ready | Failed | None:
     try:
         table = json.loads(line)
         kind = table.pop("is")
-        return Ready(table["port"], tuple(table["sandbox"])) if kind == "Ready" else Failed(table["why"])
+        return (
+            Ready(table["port"], tuple(table["sandbox"]), table["adapts"]) if kind == "Ready" else Failed(table["why"])
+        )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class SetThreads:
+    """What a worker may be told while it runs, a line each on its standard input."""
+
+    decoding: int
+    prompt: int
+
+    def to_line(self) -> bytes:
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+    @staticmethod
+    def from_line(line: bytes) -> "SetThreads":
+        return SetThreads(**json.loads(line))
 
 
 def private(folder: Path) -> Endpoint:

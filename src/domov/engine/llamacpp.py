@@ -5,140 +5,102 @@ abort in native code costs this model its running requests, and nothing else.
 """
 
 import asyncio
-import time
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import aiohttp
-import orjson
 
-from domov.engine.launch import Endpoint, Launch
+from domov.engine.connection import Care, Connection
+from domov.engine.launch import Launch
 from domov.engine.process import WorkerProcess
 from domov.engine.protocol import Abilities
-from domov.engine.wire import EventReader, error_of, request_body
-from domov.errors import Broken, WorkerDied
-from domov.types import ChatRequest, Done, Event
+from domov.engine.wire import request_body
+from domov.errors import BadRequest, WorkerDied
+from domov.types import ChatRequest, CompletionRequest, Done, Embeddings, Event, Ranking
 
-CONNECT_SECONDS = 10
-SHORTEST_READ_SECONDS = 0.025
+LOST = (aiohttp.ClientError, TimeoutError, ConnectionError)
 
 
 class LlamaCpp:
-    def __init__(self, launch: Launch, *, name: str, log: Path) -> None:
-        self.name, self._launch, self._log = name, launch, log
-        self._worker: WorkerProcess | None = None
-        self._session: aiohttp.ClientSession | None = None
+    def __init__(self, launch: Launch, *, name: str, log: Path, care: Care | None = None) -> None:
+        self.name, self._launch, self._log, self._care = name, launch, log, care or Care()
+        self._connection: Connection | None = None
         self._starting = asyncio.Lock()
 
     @property
     def worker(self) -> WorkerProcess | None:
         """The process, if one was started; it may have died since."""
-        return self._worker
+        return self._connection.worker if self._connection else None
+
+    @property
+    def running(self) -> int:
+        """Requests that have a slot now."""
+        return self._connection.slots.running if self._connection else 0
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a slot."""
+        return self._connection.slots.waiting if self._connection else 0
 
     async def start(self) -> Abilities:
-        await self._ready()
-        return Abilities(self._launch.context_tokens, local=True)
+        await self._connected()
+        return Abilities(self._launch.context_tokens, local=True, slots=self._launch.slots)
 
-    async def stream(self, request: ChatRequest) -> AsyncIterator[Event]:
+    async def stream(self, request: ChatRequest | CompletionRequest) -> AsyncIterator[Event]:
         """The answer. If the worker dies before the first word of it, it is asked once more of a new one."""
-        body = request_body(request)
         for last_try in (False, True):
-            worker, session = await self._ready()
+            connection = await self._connected()
             event: Event | None = None
+            cause: Exception | None = None
             try:
-                async with session.post("/v1/chat/completions", data=body) as response:
-                    async for event in _events(response):
+                async with connection.slots.take(request) as slot:
+                    body = request_body(request, id_slot=slot)
+                    async for event in connection.events("/v1/chat/completions", body):
                         yield event
-                cause = None
-            except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+            except LOST as error:
                 cause = error
             if isinstance(event, Done):
                 return
-            died = await self._died(worker)
+            died = await self._died(connection)
             if event is not None or last_try:
                 raise died from cause
 
+    async def embed(self, texts: Sequence[str | tuple[int, ...]]) -> Embeddings:
+        raise BadRequest(f"{self.name} makes no embeddings")
+
+    async def rerank(self, query: str, documents: Sequence[str]) -> Ranking:
+        raise BadRequest(f"{self.name} ranks nothing")
+
+    async def forget(self, conversation: str) -> None:
+        """Has the worker forget what it has read of a conversation."""
+        if self._connection is not None and self._connection.worker.alive:
+            with contextlib.suppress(*LOST):
+                await self._connection.slots.forget(conversation)
+
     async def close(self) -> None:
         async with self._starting:
-            await self._end()
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                await connection.close()
 
-    async def _ready(self) -> tuple[WorkerProcess, aiohttp.ClientSession]:
+    async def _connected(self) -> Connection:
         async with self._starting:
-            if self._worker is None or self._session is None or not self._worker.alive:
-                await self._end()
-                self._worker = WorkerProcess(self._launch, name=self.name, log=self._log)
-                await self._worker.start()
-                self._session = _session(self._worker.endpoint)
-            return self._worker, self._session
+            if self._connection is None or not self._connection.worker.alive:
+                if self._connection is not None:
+                    await self._connection.drop()
+                    self._connection = None
+                worker = WorkerProcess(self._launch, name=self.name, log=self._log)
+                await worker.start()
+                self._connection = Connection(
+                    worker, self._care, slots=self._launch.slots, context_tokens=self._launch.context_tokens
+                )
+            return self._connection
 
-    async def _end(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-        if self._worker is not None:
-            await self._worker.end()
-        self._worker = self._session = None
-
-    async def _died(self, worker: WorkerProcess) -> WorkerDied:
-        why = await worker.reason()
-        await worker.end()  # one that hangs is no use either
+    async def _died(self, connection: Connection) -> WorkerDied:
+        why = await connection.worker.reason()
+        await connection.drop()  # one that hangs is no use either
         return WorkerDied(
             f"{self.name} stopped in the middle of an answer: {why}",
             hint=f"ask again, it is started anew; llama.cpp's own words are in {self._log}",
         )
-
-
-def _session(endpoint: Endpoint) -> aiohttp.ClientSession:
-    # llama-server closes a connection after a streamed answer: never keep one.
-    connector: aiohttp.BaseConnector
-    if endpoint.socket:
-        base, connector = "http://worker", aiohttp.UnixConnector(endpoint.socket, force_close=True, limit=0)
-    else:
-        base, connector = f"http://127.0.0.1:{endpoint.port}", aiohttp.TCPConnector(force_close=True, limit=0)
-    return aiohttp.ClientSession(
-        base_url=base,
-        connector=connector,
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
-        headers={"Content-Type": "application/json", "Authorization": f"Bearer {endpoint.key}"},
-    )
-
-
-async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[Event]:
-    if response.status != 200:
-        raise error_of(_json(await response.read()))
-    reader, pace = EventReader(), _Pace(response)
-    async for received in response.content.iter_any():
-        for event in reader.feed(received):
-            yield event
-            pace.moving = not isinstance(event, Done)
-        await pace.rest()
-
-
-class _Pace:
-    """Reads at most every SHORTEST_READ_SECONDS, once there is something to read.
-
-    Each time this process wakes it takes a core from the threads that calculate, and they wait for each other:
-    to wake for every token of a fast model cost it a tenth of its speed on two cores (docs/log.md). Nothing is
-    late that an eye could see, the first word never, and a model slower than that is not held back at all.
-    """
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response, self._last, self.moving = response, 0.0, False
-
-    async def rest(self) -> None:
-        now = time.monotonic()
-        wait = self._last + SHORTEST_READ_SECONDS - now
-        transport = self._response.connection and self._response.connection.transport
-        if wait > 0 and self.moving and transport is not None and not transport.is_closing():
-            transport.pause_reading()
-            await asyncio.sleep(wait)
-            transport.resume_reading()
-            now += wait
-        self._last = now
-
-
-def _json(body: bytes) -> dict[str, object]:
-    try:
-        table = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise Broken("the worker answered with something that is not JSON") from error
-    return table if isinstance(table, dict) else {}

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import psutil
 
-from domov.engine.launch import Endpoint, Failed, Launch, Ready, parse_answer, private
+from domov.engine.adapting import Threads
+from domov.engine.launch import Endpoint, Failed, Launch, Ready, SetThreads, parse_answer, private
 from domov.errors import WorkerDied
 from domov.files import disk_errors, make_folder
 
@@ -97,6 +98,11 @@ class WorkerProcess:
             return
         why = answer.why if isinstance(answer, Failed) else await self.reason()
         raise WorkerDied(f"{self.name} could not be loaded: {why}", hint=f"llama.cpp's own words are in {self.log}")
+
+    def set_threads(self, threads: Threads) -> None:
+        """From the next step on. Without effect where the worker can't change them."""
+        if self.ready.adapts and self.alive and self._process and self._process.stdin:
+            self._process.stdin.write(SetThreads(threads.decoding, threads.prompt).to_line())
 
     async def reason(self) -> str:
         """Why the process ended, in words; waits a moment for one that is just ending."""

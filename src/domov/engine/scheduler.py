@@ -1,25 +1,237 @@
-"""Which models are loaded. So far every model that was asked for stays, each in a worker of its own."""
+"""Which models are loaded: as many as fit, the least recently used idle one makes room, a running one never.
 
-from collections.abc import Callable
+What a model will need is known from its Plan before it is loaded. Two models load at the same time if both fit. An
+estimate is no reason to refuse: a model that fits nowhere is tried when all others are gone.
+"""
 
-from domov.engine.protocol import Engine
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+
+from domov.engine.llamacpp import LlamaCpp
+from domov.engine.protocol import Abilities, Engine
+from domov.errors import Busy
+from domov.sizing.plan import Plan
 from domov.store.models import Model
+from domov.types import ChatRequest, CompletionRequest, Embeddings, Event, Ranking
+
+ROOM_SECONDS = 60.0  # how long a request waits for running models to make room
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One loaded model, as `domov ps` shows it."""
+
+    model: str
+    state: str  # loading, idle or running
+    memory_bytes: int  # measured: what its process holds
+    planned_bytes: int
+    context_tokens: int
+    slots: int
+    running: int
+    waiting: int
+    expires_in_seconds: float | None  # None: not while it runs, or never
+
+
+@dataclass
+class Loaded:
+    """A model that is loaded, or will be for the requests that want it."""
+
+    model: Model
+    engine: Engine
+    plan: Plan
+    ready: bool = False
+    users: int = 0  # requests under way, those that wait included
+    used_seconds: float = 0.0  # of the clock, when the last one ended
+    keep_alive_seconds: float = 0.0
+    expiry: asyncio.TimerHandle | None = None
+    changing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def idle(self) -> bool:
+        return self.ready and not self.users
 
 
 class Scheduler:
-    def __init__(self, open_engine: Callable[[Model], Engine]) -> None:
-        self._open_engine = open_engine
-        self._engines: dict[tuple[str, int], Engine] = {}
+    def __init__(
+        self,
+        open_engine: Callable[[Model], tuple[Engine, Plan]],
+        *,
+        free_bytes: Callable[[], int],
+        keep_alive_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """
+        open_engine         an engine that is not started yet, and what it will need
+        free_bytes          memory that the system would give to a new process now
+        keep_alive_seconds  how long an idle model stays; negative: for ever
+        """
+        self._open_engine, self._free_bytes, self._clock = open_engine, free_bytes, clock
+        self._keep_alive_seconds = keep_alive_seconds
+        self._loaded: dict[tuple[str, int], Loaded] = {}
+        self._loading_bytes = 0
+        self._changed = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    def engine_for(self, model: Model) -> Engine:
-        """The engine that runs this model; the same one for every name of the same file."""
+    def engine_for(self, model: Model) -> "Scheduled":
+        """The engine that runs this model; the same one for every name of the same file.
+
+        Raises what opening it raises: BadModelFile, EngineUnavailable.
+        """
         key = str(model.path), model.path.stat().st_mtime_ns
-        if key not in self._engines:
-            self._engines[key] = self._open_engine(model)
-        return self._engines[key]
+        if key not in self._loaded:
+            engine, plan = self._open_engine(model)
+            self._loaded[key] = Loaded(model, engine, plan, keep_alive_seconds=self._keep_alive_seconds)
+        return Scheduled(self, self._loaded[key])
+
+    @asynccontextmanager
+    async def use(self, loaded: Loaded, keep_alive_seconds: float | None = None) -> AsyncIterator[Engine]:
+        """The engine with its model loaded, for one request. Raises Busy where no room is made in time."""
+        loaded.users += 1
+        if loaded.expiry:
+            loaded.expiry.cancel()
+        try:
+            await self._load(loaded)
+            yield loaded.engine
+        finally:
+            loaded.users -= 1
+            loaded.used_seconds = self._clock()
+            if keep_alive_seconds is not None:
+                loaded.keep_alive_seconds = keep_alive_seconds
+            self._expire_later(loaded)
+            self._wake()
+
+    async def unload(self, model: Model) -> bool:
+        """Ends a model that is idle, or tells that it was not loaded. Raises Busy while it runs."""
+        found = [x for x in self._loaded.values() if x.ready and x.model.path == model.path]
+        for loaded in found:
+            if loaded.users:
+                raise Busy(f"{model.name} is answering {loaded.users} requests", retry_seconds=5)
+            await self._unload(loaded)
+        return bool(found)
+
+    def rows(self) -> list[Row]:
+        """The models that are loaded or loading, the one used last first."""
+        shown = [x for x in self._loaded.values() if x.ready or x.users]
+        return [self._row(x) for x in sorted(shown, key=lambda x: (x.users, x.used_seconds), reverse=True)]
+
+    async def forget(self, conversation: str) -> None:
+        """Has all models forget what they have read of a conversation."""
+        for loaded in self._loaded.values():
+            if isinstance(loaded.engine, LlamaCpp):
+                await loaded.engine.forget(conversation)
 
     async def close(self) -> None:
-        """Ends all workers."""
-        engines, self._engines = list(self._engines.values()), {}
-        for engine in engines:
-            await engine.close()
+        """Ends all models."""
+        loaded, self._loaded = list(self._loaded.values()), {}
+        for each in loaded:
+            if each.expiry:
+                each.expiry.cancel()
+        await asyncio.gather(*(each.engine.close() for each in loaded))
+
+    async def _load(self, loaded: Loaded) -> None:
+        async with loaded.changing:
+            if not loaded.ready:
+                await self._reserve(loaded.plan.needed_bytes)
+                try:
+                    await loaded.engine.start()
+                    loaded.ready = True
+                finally:
+                    self._loading_bytes -= loaded.plan.needed_bytes
+                    self._wake()
+
+    async def _reserve(self, needed_bytes: int) -> None:
+        """Waits until there is room, making some where it can. Raises Busy after ROOM_SECONDS."""
+        deadline = self._clock() + ROOM_SECONDS
+        while needed_bytes > self._room_bytes():
+            self._changed.clear()
+            idle = min((x for x in self._loaded.values() if x.idle), key=lambda x: x.used_seconds, default=None)
+            if idle is not None:
+                await self._unload(idle)
+            elif not self._loading_bytes and not any(x.ready for x in self._loaded.values()):
+                break  # nothing is left that could make room
+            else:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._changed.wait(), max(0.0, deadline - self._clock()))
+                if self._clock() >= deadline:
+                    raise Busy("other models are running and leave no memory for this one", retry_seconds=30)
+        self._loading_bytes += needed_bytes
+
+    def _room_bytes(self) -> int:
+        """What a new model may take. The system counts mapped weights of loaded models as free: they are not."""
+        mapped = sum(x.plan.weights_bytes for x in self._loaded.values() if x.ready)
+        return self._free_bytes() - mapped - self._loading_bytes
+
+    async def _unload(self, loaded: Loaded) -> None:
+        """Ends a model, unless a request comes for it before its turn."""
+        async with loaded.changing:
+            if loaded.idle:
+                loaded.ready = False
+                if loaded.expiry:
+                    loaded.expiry.cancel()
+                await loaded.engine.close()
+                self._wake()
+
+    def _expire_later(self, loaded: Loaded) -> None:
+        if loaded.idle and loaded.keep_alive_seconds >= 0:
+            loop = asyncio.get_running_loop()
+            loaded.expiry = loop.call_later(loaded.keep_alive_seconds, self._expire, loaded)
+
+    def _expire(self, loaded: Loaded) -> None:
+        task = asyncio.ensure_future(self._unload(loaded))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _wake(self) -> None:
+        self._changed.set()
+
+    def _row(self, loaded: Loaded) -> Row:
+        engine = loaded.engine if isinstance(loaded.engine, LlamaCpp) else None
+        waiting = engine.waiting if engine else 0
+        expires = None
+        if loaded.idle and loaded.keep_alive_seconds >= 0:
+            expires = max(0.0, loaded.used_seconds + loaded.keep_alive_seconds - self._clock())
+        return Row(
+            model=loaded.model.name,
+            state="loading" if not loaded.ready else "running" if loaded.users else "idle",
+            memory_bytes=engine.worker.memory_bytes() if engine and engine.worker else 0,
+            planned_bytes=loaded.plan.needed_bytes,
+            context_tokens=loaded.plan.context_tokens,
+            slots=loaded.plan.slots,
+            running=loaded.users - waiting if loaded.ready else 0,
+            waiting=waiting if loaded.ready else loaded.users,
+            expires_in_seconds=expires,
+        )
+
+
+class Scheduled:
+    """An engine whose model is loaded when it is needed and stays for a while."""
+
+    def __init__(self, scheduler: Scheduler, loaded: Loaded) -> None:
+        self._scheduler, self._loaded = scheduler, loaded
+
+    async def start(self) -> Abilities:
+        async with self._scheduler.use(self._loaded) as engine:
+            return await engine.start()
+
+    async def stream(self, request: ChatRequest | CompletionRequest) -> AsyncIterator[Event]:
+        async with (
+            self._scheduler.use(self._loaded, request.keep_alive_seconds) as engine,
+            aclosing(engine.stream(request)) as events,  # type: ignore[type-var]
+        ):
+            async for event in events:
+                yield event
+
+    async def embed(self, texts: Sequence[str | tuple[int, ...]]) -> Embeddings:
+        async with self._scheduler.use(self._loaded) as engine:
+            return await engine.embed(texts)
+
+    async def rerank(self, query: str, documents: Sequence[str]) -> Ranking:
+        async with self._scheduler.use(self._loaded) as engine:
+            return await engine.rerank(query, documents)
+
+    async def close(self) -> None:
+        """Nothing: the scheduler decides when the model goes."""

@@ -13,15 +13,20 @@ from domov.errors import BadRequest, Broken, ContextOverflow, DomovError
 from domov.types import ChatRequest, Done, Event, ReasoningDelta, StopReason, TextDelta, Usage
 
 
-def request_body(request: ChatRequest) -> bytes:
+def request_body(request: ChatRequest, **more: Any) -> bytes:
     """The body of a streaming request. Streaming always: only then does llama-server notice a client that left."""
     body: dict[str, Any] = {
         "messages": [{"role": m.role, "content": m.text} for m in request.messages],
         "stream": True,
         "stream_options": {"include_usage": True},
         "cache_prompt": True,
+        **more,
     }
-    body |= {key: value for key, value in asdict(request.sampling).items() if value not in (None, (), False)}
+    body |= {
+        key: value
+        for key, value in asdict(request.sampling).items()
+        if value is not None and value is not False and value != ()
+    }
     if request.max_tokens is not None:
         body["max_tokens"] = request.max_tokens
     if request.stop:

@@ -4,6 +4,7 @@ It speaks llama-server's HTTP on a private endpoint. It ends when its standard i
 that started it dies, so that no orphan is ever left.
 """
 
+import contextlib
 import http.client
 import os
 import socket
@@ -12,10 +13,12 @@ import sys
 import sysconfig
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
-from domov.engine.launch import Endpoint, Failed, Launch, Ready, answer_line
+from domov.engine.contexts import Contexts
+from domov.engine.launch import Endpoint, Failed, Launch, Ready, SetThreads, answer_line
 from domov.engine.sandbox import confine, die_with_parent
 
 # How many prompt tokens are read before a client that has gone is noticed; llama.cpp's own default is 2048.
@@ -30,18 +33,21 @@ GRAPHICS = ("/dev/dri", "/dev/kfd", "/dev/null", "/dev/shm")
 def main() -> None:
     launch = Launch.from_line(sys.stdin.buffer.readline())
     die_with_parent(launch.parent)
+    os.umask(0o077)  # what it saves is nobody else's
+    _set_priority(launch.nice)
     # From here on standard output is for the one answer; whatever native code prints goes to the log.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     try:
         ready, running = _start_native(launch) if launch.llama_server else _start_own(launch)
+        contexts = None if launch.llama_server else _contexts()
     except RuntimeError:  # all that xllamacpp says; the reason is in the log
         _fail(answers, REFUSED)
     except (ImportError, OSError) as error:
         _fail(answers, str(error))
     else:
-        print(answer_line(ready), file=answers, flush=True)
-        _end_with_input(running)
+        print(answer_line(replace(ready, adapts=contexts is not None)), file=answers, flush=True)
+        _obey_until_input_ends(running, contexts)
 
 
 def _fail(answers: TextIO, why: str) -> None:
@@ -49,15 +55,32 @@ def _fail(answers: TextIO, why: str) -> None:
     os._exit(1)
 
 
-def _end_with_input(running: object) -> None:
+def _set_priority(nice: int) -> None:
+    if nice and hasattr(os, "setpriority"):
+        with contextlib.suppress(PermissionError):  # raising it takes a privilege; without, it stays as it is
+            os.setpriority(os.PRIO_PROCESS, 0, nice)
+
+
+def _obey_until_input_ends(running: object, contexts: Contexts | None) -> None:
     """Waits for the end of the input, or of the native server; then ends at once, in the middle of anything."""
     if isinstance(running, subprocess.Popen):
         threading.Thread(target=lambda: os._exit(1 if running.wait() else 0), daemon=True).start()
-    while sys.stdin.buffer.read(1):
-        pass
+    for line in sys.stdin.buffer:
+        if contexts is not None:
+            wanted = SetThreads.from_line(line)
+            contexts.set_threads(wanted.decoding, wanted.prompt)
     if isinstance(running, subprocess.Popen):
         running.kill()
     os._exit(0)
+
+
+def _contexts() -> Contexts | None:
+    """The contexts of xllamacpp's server in this process; None where they can't be reached."""
+    try:
+        return Contexts(Path(sys.modules["xllamacpp.xllamacpp"].__file__ or ""))
+    except (OSError, ValueError, StopIteration) as error:
+        sys.stderr.write(f"threads stay as they are: {error}\n")
+        return None
 
 
 def _start_own(launch: Launch) -> tuple[Ready, object]:
@@ -66,8 +89,10 @@ def _start_own(launch: Launch) -> tuple[Ready, object]:
     walls = _confine(launch, programs=False)
     parameters = xllamacpp.CommonParams()
     parameters.model.path = launch.model
-    parameters.n_ctx = launch.context_tokens
-    parameters.n_parallel = 1
+    parameters.n_ctx = launch.context_tokens * launch.slots
+    parameters.n_parallel = launch.slots
+    parameters.slot_save_path = f"{launch.slot_save_path}{os.sep}" if launch.slot_save_path else ""
+    parameters.cache_ram_mib = 0  # what leaves a slot is kept on disk, or not at all
     parameters.n_batch = BATCH_TOKENS
     parameters.cpuparams.n_threads = launch.threads
     parameters.cpuparams_batch.n_threads = launch.threads
@@ -86,7 +111,9 @@ def _start_own(launch: Launch) -> tuple[Ready, object]:
 def _start_native(launch: Launch) -> tuple[Ready, object]:
     endpoint = launch.endpoint if launch.endpoint.socket else Endpoint(None, _free_port(), launch.endpoint.key)
     command = [str(launch.llama_server), "--model", launch.model, "--no-webui", "--offline"]
-    command += ["--ctx-size", str(launch.context_tokens), "--parallel", "1", "--batch-size", str(BATCH_TOKENS)]
+    command += ["--ctx-size", str(launch.context_tokens * launch.slots), "--parallel", str(launch.slots)]
+    command += ["--batch-size", str(BATCH_TOKENS), "--cache-ram", "0"]
+    command += ["--slot-save-path", launch.slot_save_path] if launch.slot_save_path else []
     command += ["--threads", str(launch.threads), "--threads-batch", str(launch.threads)]
     if endpoint.socket:
         command += ["--host", endpoint.socket]
@@ -122,6 +149,7 @@ def _confine(launch: Launch, *, programs: bool) -> tuple[str, ...]:
     own = [sys.prefix, sys.base_prefix, sysconfig.get_paths()["purelib"], sysconfig.get_paths()["platlib"]]
     native = [str(Path(launch.llama_server).parent.parent)] if launch.llama_server else []
     folder = [str(Path(launch.endpoint.socket).parent)] if launch.endpoint.socket else []
+    folder += [launch.slot_save_path] if launch.slot_save_path else []
     graphics = [*GRAPHICS, *(str(p) for p in Path("/dev").glob("nvidia*"))]
     return confine(
         readable=[*LIBRARIES, *OWN_PROC, *own, *native, launch.model], writable=[*folder, *graphics], programs=programs

@@ -35,7 +35,7 @@ def read_cpu(root: Path = ROOT, allowed: frozenset[int] | None = None) -> Cpu:
     allowed  numbers of the logical processors that this process may use; by default asked of the system
     """
     if allowed is None:
-        allowed = _affinity()
+        allowed = affinity()
     cores = {_core(root, n) for n in allowed}
     return Cpu(_name(root), len(allowed), len(cores), cpu_quota(root))
 
@@ -62,7 +62,8 @@ def cgroup_folders(root: Path) -> list[Path]:
     return [folder, *(parent for parent in folder.parents if parent.is_relative_to(top))]
 
 
-def _affinity() -> frozenset[int]:
+def affinity() -> frozenset[int]:
+    """Numbers of the logical processors that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return frozenset(os.sched_getaffinity(0))
     return frozenset(range(psutil.cpu_count(logical=True) or 1))

@@ -17,7 +17,8 @@ OVERHEAD_BYTES = 300_000_000
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    context_tokens: int
+    context_tokens: int  # of one conversation
+    slots: int  # conversations at the same time
     threads: int
     weights_bytes: int
     cache_bytes: int
@@ -29,7 +30,7 @@ class Plan:
 
 
 def make_plan(
-    shape: ModelShape, *, free_bytes: int, cores: int, most_context_tokens: int = 0, threads: int = 0
+    shape: ModelShape, *, free_bytes: int, cores: int, most_context_tokens: int = 0, threads: int = 0, slots: int = 1
 ) -> Plan:
     """The largest context that fits, up to what the model was trained for.
 
@@ -45,11 +46,12 @@ def make_plan(
         raise BadOption("a plan takes no negative numbers")
     context = min(shape.trained_context_tokens, most_context_tokens or shape.trained_context_tokens)
     room = free_bytes - shape.weights_bytes - OVERHEAD_BYTES
-    while context > LEAST_CONTEXT_TOKENS and cache_bytes(shape.attention, context_tokens=context) > room:
+    while context > LEAST_CONTEXT_TOKENS and slots * cache_bytes(shape.attention, context_tokens=context) > room:
         context = max(LEAST_CONTEXT_TOKENS, context // 2)
     return Plan(
         context_tokens=context,
+        slots=slots,
         threads=threads or max(1, cores),
         weights_bytes=shape.weights_bytes,
-        cache_bytes=cache_bytes(shape.attention, context_tokens=context),
+        cache_bytes=slots * cache_bytes(shape.attention, context_tokens=context),
     )

@@ -1,0 +1,146 @@
+"""A worker that is up: one HTTP session to it, its slots, and the ways to ask it something."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import orjson
+
+from domov.engine.adapting import Adapting
+from domov.engine.launch import Endpoint
+from domov.engine.process import WorkerProcess
+from domov.engine.slots import Slots
+from domov.engine.states import States
+from domov.engine.wire import EventReader, error_of
+from domov.errors import Broken
+from domov.types import Done, Event
+
+CONNECT_SECONDS = 10
+ORDER_SECONDS = 120  # for an order that is carried out at once, the saving of a large cache to a slow disk included
+SHORTEST_READ_SECONDS = 0.025
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """How a gateway looks after the worker of one model.
+
+    queue     requests that may wait for a slot
+    states    where attention caches are kept; None: nowhere
+    adapting  who decides on its threads while it calculates; None: nobody
+    """
+
+    queue: int = 64
+    states: States | None = None
+    adapting: Adapting | None = None
+
+
+class Connection:
+    """Lives as long as its worker. Raises aiohttp's errors where that ends; the engine says what they mean."""
+
+    def __init__(self, worker: WorkerProcess, care: Care, *, slots: int, context_tokens: int) -> None:
+        self.worker, self._adapting = worker, care.adapting
+        self._session = _session(worker.endpoint)
+        self.slots = Slots(slots, self.order, queue=care.queue, context_tokens=context_tokens, states=care.states)
+        if self._adapting is not None:
+            self._adapting.join(worker)
+
+    def _calculating(self) -> AbstractContextManager[None]:
+        """While the worker has something to calculate."""
+        return self._adapting.calculating(self.worker) if self._adapting else nullcontext()
+
+    async def events(self, path: str, body: bytes) -> AsyncIterator[Event]:
+        """What a streamed answer says. Raises what its errors mean."""
+        with self._calculating():
+            async with self._session.post(path, data=body) as response:
+                async for event in _events(response):
+                    yield event
+
+    async def order(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """The answer to an order that takes no time to speak of.
+
+        Raises what its error means, and ConnectionError where the worker does not answer.
+        """
+        limit = aiohttp.ClientTimeout(total=ORDER_SECONDS)
+        try:
+            async with self._session.post(path, data=orjson.dumps(body), timeout=limit) as response:
+                answer = _json(await response.read())
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ConnectionError(f"the worker does not answer: {error}") from error
+        if response.status != 200:
+            raise error_of(answer)
+        return answer
+
+    async def close(self) -> None:
+        """Ends the worker; what its slots hold is kept first, if it can still say it."""
+        if self.worker.alive:
+            await self.slots.save_all()
+        await self.drop()
+
+    async def drop(self) -> None:
+        """Ends the worker at once."""
+        self.slots.close()
+        if self._adapting is not None:
+            self._adapting.leave(self.worker)
+        await self._session.close()
+        await self.worker.end()
+
+
+def _session(endpoint: Endpoint) -> aiohttp.ClientSession:
+    # llama-server closes a connection after a streamed answer: never keep one.
+    connector: aiohttp.BaseConnector
+    if endpoint.socket:
+        base, connector = "http://worker", aiohttp.UnixConnector(endpoint.socket, force_close=True, limit=0)
+    else:
+        base, connector = f"http://127.0.0.1:{endpoint.port}", aiohttp.TCPConnector(force_close=True, limit=0)
+    return aiohttp.ClientSession(
+        base_url=base,
+        connector=connector,
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+        headers={"Content-Type": "application/json", "Authorization": f"Bearer {endpoint.key}"},
+    )
+
+
+async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[Event]:
+    if response.status != 200:
+        raise error_of(_json(await response.read()))
+    reader, pace = EventReader(), _Pace(response)
+    async for received in response.content.iter_any():
+        for event in reader.feed(received):
+            yield event
+            pace.moving = not isinstance(event, Done)
+        await pace.rest()
+
+
+class _Pace:
+    """Reads at most every SHORTEST_READ_SECONDS, once there is something to read.
+
+    Each time this process wakes it takes a core from the threads that calculate, and they wait for each other:
+    to wake for every token of a fast model cost it a tenth of its speed on two cores (docs/log.md). Nothing is
+    late that an eye could see, the first word never, and a model slower than that is not held back at all.
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response, self._last, self.moving = response, 0.0, False
+
+    async def rest(self) -> None:
+        now = time.monotonic()
+        wait = self._last + SHORTEST_READ_SECONDS - now
+        transport = self._response.connection and self._response.connection.transport
+        if wait > 0 and self.moving and transport is not None and not transport.is_closing():
+            transport.pause_reading()
+            await asyncio.sleep(wait)
+            transport.resume_reading()
+            now += wait
+        self._last = now
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    try:
+        table = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Broken("the worker answered with something that is not JSON") from error
+    return table if isinstance(table, dict) else {}
