@@ -31,6 +31,7 @@ from domov.store import catalogue, pip_settings
 from domov.store.models import Model, Models
 from domov.store.pull import Puller
 from domov.store.shape import ModelShape
+from domov.store.task import task_of
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ class App:
             llama_server=self.llama_server() if self.config.engine == "llama-server" else None,
             sandbox=self.config.sandbox,
             slots=plan.slots,
+            task=task_of(model.header()),
             slot_save_path=str(states.folder) if states else None,
             nice=self.config.nice,
         )

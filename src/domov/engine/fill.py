@@ -36,9 +36,9 @@ def find_marks(numbers: Mapping[str, Sequence[int]]) -> Marks | None:
         return found[0] if len(found) == 1 else None
 
     for prefix, suffix, middle, between in FAMILIES:
-        marks = single(prefix), single(suffix), single(middle)
-        if None not in marks and len(set(marks)) == 3:
-            return Marks(*(number for number in marks if number is not None), between_files=single(between))
+        before, after, gap = single(prefix), single(suffix), single(middle)
+        if before is not None and after is not None and gap is not None and len({before, after, gap}) == 3:
+            return Marks(before, after, gap, single(between))
     return None
 
 
@@ -49,7 +49,7 @@ def fill_prompt(
     after: Sequence[int],
     files: Sequence[Sequence[int]] = (),
     start: Sequence[int] = (),
-) -> list[int | str]:
+) -> list[int]:
     """The tokens to write on: other files first, then the text around the gap.
 
     start: what every prompt of the model begins with. files: each with its name in its first line.

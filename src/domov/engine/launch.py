@@ -28,6 +28,7 @@ class Launch:
     sandbox: bool = True
     slots: int = 1
     slot_save_path: str | None = None  # folder for saved states; None: they can't be saved
+    task: str = "chat"  # or embedding, reranking
     nice: int = 0  # priority; negative ones only where the system allows them
 
     def to_line(self) -> bytes:

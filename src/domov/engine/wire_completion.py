@@ -13,10 +13,8 @@ from domov.engine.wire_sampling import answer_fields, sampling_fields, token_in_
 from domov.errors import BadRequest
 from domov.types import CompletionRequest, Done, Event, TextDelta
 
-Prompt = str | list[int | str]
 
-
-def completion_fields(request: CompletionRequest, traits: Traits, *, prompt: Prompt | None = None) -> dict[str, Any]:
+def completion_fields(request: CompletionRequest, traits: Traits, *, prompt: list[int] | None = None) -> dict[str, Any]:
     """The body of a streaming request. prompt: what is sent instead of the request's own. Raises BadRequest."""
     if isinstance(request.prompt, tuple):
         for number in request.prompt:
@@ -58,8 +56,10 @@ class CompletionReader:
 
     def _last(self, chunk: dict[str, Any]) -> Iterator[Event]:
         if chunk["content"]:
-            yield TextDelta(chunk["content"])
+            yield self._delta(chunk)
         timings = chunk.get("timings") or {}
         # llama-server counts the prompt in `tokens_evaluated`, and what of it was in the cache in the timings
         usage = usage_of(chunk["tokens_evaluated"], chunk["tokens_predicted"], timings.get("cache_n", 0), timings)
-        yield Done("length" if chunk["stop_type"] == "limit" else "stop", usage, stop_text=chunk.get("stopping_word") or None)
+        yield Done(
+            "length" if chunk["stop_type"] == "limit" else "stop", usage, stop_text=chunk.get("stopping_word") or None
+        )

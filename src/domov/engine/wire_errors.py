@@ -1,5 +1,6 @@
 """JSON to and from llama-server, and what its error objects mean. Pure."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -7,26 +8,25 @@ import orjson
 from domov.errors import BadRequest, Broken, ContextOverflow, DomovError
 
 
-def to_json(body: dict[str, Any]) -> bytes:
+def to_json(body: Mapping[str, Any]) -> bytes:
     """The bytes of a body. Raises BadRequest for what JSON can't hold: half a surrogate pair, hundreds of levels."""
     try:
-        return orjson.dumps(body)
+        return orjson.dumps(dict(body))
     except TypeError as error:  # orjson's own error is one
         raise BadRequest(f"the request can't be passed on: {error}") from error
 
 
-def from_json(body: bytes) -> dict[str, Any]:
-    """The object in an answer. Raises Broken."""
+def from_json(body: bytes) -> Any:
+    """What an answer says. Raises Broken."""
     try:
-        table = orjson.loads(body)
+        return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Broken("the worker answered with something that is not JSON") from error
-    return table if isinstance(table, dict) else {}
 
 
-def error_of(body: dict[str, Any]) -> DomovError:
+def error_of(body: Any) -> DomovError:
     """What llama-server's error object means."""
-    error = body.get("error")
+    error = body.get("error") if isinstance(body, dict) else None
     if not isinstance(error, dict):
         return Broken("the worker answered with something else than an error object")
     if error.get("type") == "exceed_context_size_error":

@@ -97,6 +97,12 @@ def _start_own(launch: Launch) -> tuple[Ready, object]:
     parameters.cpuparams.n_threads = launch.threads
     parameters.cpuparams_batch.n_threads = launch.threads
     parameters.offline = True
+    parameters.prefill_assistant = False  # a request says itself whether its last message is to be written on
+    if launch.task != "chat":
+        parameters.embedding = True
+        parameters.n_batch = parameters.n_ubatch = launch.context_tokens  # such a model reads a text in one piece
+    if launch.task == "reranking":
+        parameters.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_RANK
     parameters.ui = False
     parameters.cors_origins = ""
     if launch.endpoint.socket:
@@ -112,7 +118,7 @@ def _start_native(launch: Launch) -> tuple[Ready, object]:
     endpoint = launch.endpoint if launch.endpoint.socket else Endpoint(None, _free_port(), launch.endpoint.key)
     command = [str(launch.llama_server), "--model", launch.model, "--no-webui", "--offline"]
     command += ["--ctx-size", str(launch.context_tokens * launch.slots), "--parallel", str(launch.slots)]
-    command += ["--batch-size", str(BATCH_TOKENS), "--cache-ram", "0"]
+    command += ["--batch-size", str(BATCH_TOKENS), "--cache-ram", "0", "--no-prefill-assistant"]
     command += ["--slot-save-path", launch.slot_save_path] if launch.slot_save_path else []
     command += ["--threads", str(launch.threads), "--threads-batch", str(launch.threads)]
     if endpoint.socket:
