@@ -8,11 +8,13 @@ import re
 import sys
 import textwrap
 from collections.abc import Sequence
+from dataclasses import Field
 from pathlib import Path
+from typing import Any
 
 import click
 
-from domov import config, errors
+from domov import config, errors, options
 from domov.api.openai import STATUS
 from domov.cli.main import COMMANDS, load
 from domov.store import catalogue
@@ -20,7 +22,6 @@ from domov.units import human_bytes, human_count
 
 FOLDER = Path(__file__).parent / "reference"
 MADE = "<!-- Made by docs/generate.py: change the code, then run it. -->\n\n"
-TYPES = {bool: "true or false", int: "a whole number", str: "text"}
 COMMANDS_INTRO = """\
 `domov` or `domov --help` prints the list of commands, `domov --version` the version, `domov COMMAND --help` what is
 below. Data goes to standard output, words for a person to standard error.
@@ -31,6 +32,19 @@ impossible value is an error, never ignored.
 
 Domov's folder itself is `DOMOV_HOME`; without it, the platform's folder for application data (on Linux
 `~/.local/share/domov`). It can be set in the environment only.
+"""
+OPTIONS_INTRO = """\
+How a model is loaded stands in a table of its name, what holds for all models in the table of `"*"`;
+[Models](../models.md) explains it.
+
+```toml
+[models."*"]
+cache_type = "q8_0"
+
+[models."smollm2:135m"]
+context_tokens = 4096
+slots = 2
+```
 """
 CATALOGUE_INTRO = """\
 The models that can be fetched by a short name. The first entry of a name is what the name means without a tag.
@@ -79,12 +93,20 @@ def _paragraph(text: str) -> str:
 
 
 def settings() -> str:
-    rows = []
-    for f in config.SETTINGS:
-        takes = " or ".join(f"`{c}`" for c in f.metadata["choices"]) or TYPES[type(f.default)]
-        shown = str(f.default).lower() if isinstance(f.default, bool) else str(f.default)
-        rows.append((f"`{f.name}`", f"`DOMOV_{f.name.upper()}`", takes, f"`{shown}`", f.metadata["words"]))
-    return f"{MADE}# Settings\n\n{SETTINGS_INTRO}\n" + _table(("Key", "Environment", "Takes", "Default", "What"), rows)
+    headings = ("Key", "Environment", "Takes", "Default", "What")
+    rows = [(f"`{f.name}`", f"`DOMOV_{f.name.upper()}`", *_setting(f)) for f in config.SETTINGS]
+    page = f"{MADE}# Settings\n\n{SETTINGS_INTRO}\n{_table(headings, rows)}"
+    own = _table(("Key", "Takes", "Default", "What"), [(f"`{f.name}`", *_setting(f)) for f in options.MODEL_OPTIONS])
+    return f"{page}\n## Options of a model\n\n{OPTIONS_INTRO}\n{own}"
+
+
+def _setting(f: Field[Any]) -> tuple[str, str, str]:
+    """What a setting takes, its default, and what it is."""
+    takes = " or ".join(f"`{c}`" if c else "nothing" for c in f.metadata["choices"])
+    takes = takes or options.KINDS.get(type(f.default), "a list")
+    default = str(f.default).lower() if isinstance(f.default, bool) else str(f.default)
+    default = f"`{default}`" if f.default not in ("", ()) else ""
+    return takes, default, f.metadata["words"]
 
 
 def entries() -> str:

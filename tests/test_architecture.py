@@ -20,6 +20,7 @@ LAYERS = (
     ("hardware", "store"),
     ("outbound",),
     ("config",),
+    ("options",),
     ("files",),
     ("types", "errors", "units"),
 )

@@ -9,29 +9,34 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 from domov import config
-from domov.config import Config
+from domov.config import ALL_MODELS, Config
 from domov.engine.adapting import Adapting
 from domov.engine.connection import Care
 from domov.engine.launch import Endpoint, Launch
 from domov.engine.llamacpp import LlamaCpp
+from domov.engine.loading import cache_depends_on, resolved
 from domov.engine.protocol import Engine
 from domov.engine.scheduler import Scheduler
 from domov.engine.states import States, state_key
-from domov.errors import EngineUnavailable
+from domov.errors import BadName, EngineUnavailable
 from domov.hardware.cpu import affinity, read_cpu
 from domov.hardware.load import read_load
 from domov.hardware.memory import read_memory
+from domov.options import ModelOptions
 from domov.outbound import Outbound
 from domov.sizing.plan import Plan, make_plan
 from domov.store import catalogue, pip_settings
+from domov.store.gguf import Header
 from domov.store.models import Model, Models
+from domov.store.names import PathName, parse
 from domov.store.pull import Puller
-from domov.store.shape import ModelShape
-from domov.store.task import task_of
+from domov.store.shape import ModelShape, shape_of
 
 
 @dataclass(frozen=True)
@@ -74,24 +79,33 @@ class App:
                 pip_settings=pip_settings.read(),
             )
 
-    def plan(self, shape: ModelShape) -> Plan:
+    def plan(self, shape: ModelShape, options: ModelOptions | None = None) -> Plan:
         """With what settings a model of this shape is loaded here and now."""
-        return make_plan(
-            shape,
+        wanted = options or ModelOptions()
+        slots = wanted.slots or self.config.slots
+        plan = make_plan(
+            replace(shape, trained_context_tokens=int(shape.trained_context_tokens * wanted.rope_factor)),
             free_bytes=read_memory().free_bytes,
             cores=read_cpu().usable_cores,
-            most_context_tokens=self.config.context_tokens,
-            threads=self.config.threads,
-            slots=self.config.slots,
+            most_context_tokens=wanted.context_tokens or self.config.context_tokens,
+            threads=wanted.threads or self.config.threads,
+            slots=1 if wanted.shared_cache else slots,
         )
+        return replace(plan, slots=slots)
+
+    def options(self, model: Model) -> ModelOptions:
+        """The options set for a model, under its whole name or one that leads to it. Raises BadOption, NoSuchModel."""
+        return self._resolved(model, model.header())
 
     def open_engine(self, model: Model) -> Engine:
-        """An engine for the model, not started yet. Raises BadModelFile, EngineUnavailable."""
+        """An engine for the model, not started yet. Raises BadModelFile, BadOption, EngineUnavailable."""
         return self._open_planned(model)[0]
 
     def _open_planned(self, model: Model) -> tuple[Engine, Plan]:
-        plan = self.plan(model.shape())
-        states = self._states(model)
+        header = model.header()
+        options = self._resolved(model, header)
+        plan = self.plan(shape_of(header, name=model.name), options)
+        states = self._states(model, options)
         launch = Launch(
             model=str(model.path.resolve()),
             endpoint=Endpoint(None),
@@ -101,21 +115,21 @@ class App:
             llama_server=self.llama_server() if self.config.engine == "llama-server" else None,
             sandbox=self.config.sandbox,
             slots=plan.slots,
-            task=task_of(model.header()),
             slot_save_path=str(states.folder) if states else None,
             nice=self.config.nice,
+            options=options,
         )
         log = self.config.logs / f"worker-{hashlib.sha256(str(model.path).encode()).hexdigest()[:12]}.log"
-        care = Care(queue=self.config.queue, states=states, adapting=self.adapting)
+        care = Care(queue=self.config.queue, states=states, adapting=None if options.threads else self.adapting)
         return LlamaCpp(launch, name=model.name, log=log, care=care), plan
 
-    def _states(self, model: Model) -> States | None:
+    def _states(self, model: Model, options: ModelOptions) -> States | None:
         """Where the attention caches of this model, as it is loaded now, are kept."""
-        if not self.config.save_states:
+        if not self.config.save_states or options.task != "chat":
             return None
         stat = model.path.stat()
         file = model.manifest.digest or (str(model.path), stat.st_size, stat.st_mtime_ns)
-        key = state_key((file, self._engine_build()))
+        key = state_key((file, self._engine_build(), cache_depends_on(options)))
         return States(self.config.states, key, most_bytes=self.config.saved_states_megabytes * 1_000_000)
 
     def _engine_build(self) -> tuple[object, ...]:
@@ -123,6 +137,27 @@ class App:
             path = self.llama_server()
             return path, os.stat(path).st_size, os.stat(path).st_mtime_ns
         return "xllamacpp", importlib.metadata.version("xllamacpp")
+
+    def _resolved(self, model: Model, header: Header) -> ModelOptions:
+        names = [key for key in self.config.models_set if key != model.name and self._means(key, model)]
+        wanted = self.config.options_of([*names, model.name])
+        return resolved(wanted, header, name=model.name, find=self._file)
+
+    def _means(self, key: str, model: Model) -> bool:
+        """Whether a key of the tables [models."KEY"] leads to the model."""
+        if key == ALL_MODELS:
+            return False
+        try:
+            found = self.models.find(key)
+        except BadName:  # a table for something that is no model's name hinders no other model
+            return False
+        return found is not None and found.name == model.name
+
+    def _file(self, text: str) -> Path:
+        """The file of a model by its name, or by its path: a relative one starts at Domov's folder."""
+        name = parse(text)
+        at_home = self.config.home / Path(text).expanduser() if isinstance(name, PathName) else text
+        return self.models.get(str(at_home)).path.resolve()
 
     def llama_server(self) -> str:
         """Where the native binary is. Raises EngineUnavailable."""
@@ -135,6 +170,10 @@ class App:
         return os.path.realpath(found)
 
 
-def load() -> App:
-    """Domov with the settings in force. Raises what `config.load` raises."""
-    return App(config.load())
+def load(**options: Any) -> App:
+    """Domov with the settings in force, and options of models from the command line: those that are not None.
+
+    Raises what `config.load` raises.
+    """
+    given = {key: value for key, value in options.items() if value is not None}
+    return App(replace(config.load(), command_set=given))

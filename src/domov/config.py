@@ -4,22 +4,16 @@ An unknown key or an impossible value is an error that names the key, the value 
 """
 
 import os
-import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from domov.errors import BadOption, HomeUnusable
+from domov.options import ModelOptions, checked, checked_options, setting
 
-TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
-
-
-def setting(
-    default: Any, words: str, *, choices: tuple[str, ...] = (), least: int | None = None, most: int = 1 << 31
-) -> Any:
-    return field(default=default, metadata={"words": words, "choices": choices, "least": least, "most": most})
+ALL_MODELS = "*"  # the table whose options hold for every model
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +30,12 @@ class Config:
     llama_server: str = setting("llama-server", "The `llama-server` binary: a name on PATH, or a path.")
     context_tokens: int = setting(
         8192, "Largest context a model is loaded with; 0 is as much as it was trained for.", least=0
+    )
+    overflow: str = setting(
+        "drop_oldest",
+        "What happens to a conversation that outgrows its context: its oldest turns are left out, or those between "
+        "its first and its newest, or it ends with an error.",
+        choices=("drop_oldest", "keep_ends", "stop"),
     )
     threads: int = setting(0, "Threads per model; 0 is one for each physical core available.", least=0)
     adapt_threads: bool = setting(
@@ -62,6 +62,10 @@ class Config:
         "https://huggingface.co", "Hugging Face or a mirror of it; `HF_ENDPOINT` is read as well."
     )
 
+    # The tables [models."NAME"] as far as they are set; what the command line asks for stands above them all.
+    models_set: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    command_set: Mapping[str, Any] = field(default_factory=dict)
+
     @property
     def models(self) -> Path:
         return self.home / "models"
@@ -74,8 +78,13 @@ class Config:
     def states(self) -> Path:
         return self.home / "states"
 
+    def options_of(self, names: Sequence[str]) -> ModelOptions:
+        """How a model is loaded: what is set for all models, then under its names, then on the command line."""
+        tables = [self.models_set.get(name, {}) for name in (ALL_MODELS, *names)]
+        return ModelOptions(**{k: v for table in (*tables, self.command_set) for k, v in table.items()})
 
-SETTINGS = tuple(f for f in fields(Config) if f.name != "home")
+
+SETTINGS = tuple(f for f in fields(Config) if f.metadata)
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Config:
@@ -113,40 +122,25 @@ def _from_file(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise HomeUnusable(f"can't read {path}: {error.strerror}") from error
     known = {f.name: f for f in SETTINGS}
+    values = {"models_set": _models(table.pop("models", {}))}
     for key in table:
         if key not in known:
             raise BadOption(f"unknown setting in {path}: {key}", hint=f"the settings are: {', '.join(sorted(known))}")
-    return {key: _checked(key, value) for key, value in table.items()}
+    return values | {key: checked(known[key], value, name=key) for key, value in table.items()}
+
+
+def _models(tables: Any) -> dict[str, Mapping[str, Any]]:
+    if not isinstance(tables, dict):
+        raise BadOption(f"setting models can't be {tables!r}", hint='options of a model stand under [models."NAME"]')
+    return {name: checked_options(table, name=f'models."{name}"') for name, table in tables.items()}
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    values = {}
+    values: dict[str, Any] = {}
     if environ.get("HF_ENDPOINT"):
         values["hf_endpoint"] = environ["HF_ENDPOINT"]
     for f in SETTINGS:
         key = f"DOMOV_{f.name.upper()}"
         if key in environ:
-            values[f.name] = _checked(f.name, environ[key])
+            values[f.name] = checked(f, environ[key], name=f.name)
     return values
-
-
-def _checked(key: str, value: Any) -> Any:
-    """The value in its setting's type; text is read as the environment writes it."""
-    f = next(f for f in SETTINGS if f.name == key)
-    wanted: type = type(f.default)
-    if wanted is bool:
-        value = _as_bool(value)
-    elif wanted is int and isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value.strip()):
-        value = int(value)
-    expected = " or ".join(f.metadata["choices"]) or {bool: "true or false", int: "a whole number"}.get(wanted, "text")
-    if type(value) is not wanted or (f.metadata["choices"] and value not in f.metadata["choices"]):
-        raise BadOption(f"setting {key} can't be {value!r}", hint=f"it takes {expected}")
-    least, most = f.metadata["least"], f.metadata["most"]
-    if least is not None and not least <= value <= most:
-        raise BadOption(f"setting {key} can't be {value!r}", hint=f"it takes {expected} from {least} to {most}")
-    return value
-
-
-def _as_bool(value: Any) -> Any:
-    word = str(value).lower()
-    return True if word in TRUE else False if word in FALSE else value

@@ -91,6 +91,21 @@ def test_a_prompt_longer_than_the_context_is_refused_with_the_numbers(home: Path
     assert "context holds 8192" in done.stderr
 
 
+def test_a_smaller_context_can_be_asked_for(home: Path) -> None:
+    done = domov(home, "run", STARTER, "Summarise", "--context", "512", stdin="home " * 900)
+    assert done.returncode == 2
+    assert "context holds 512" in done.stderr
+
+
+def test_options_of_the_model_are_obeyed_and_mistakes_named(home: Path) -> None:
+    (home / "config.toml").write_text('[models."smollm2:135m"]\ncontext_tokens = 512\n')
+    assert "context holds 512" in domov(home, "run", STARTER, "Summarise", stdin="home " * 900).stderr
+    (home / "config.toml").write_text('[models."smollm2:135m"]\ncontext = 512\n')
+    done = domov(home, "run", STARTER, "Hello")
+    assert done.returncode == 2
+    assert 'unknown option in models."smollm2:135m": context' in done.stderr
+
+
 def test_bad_settings_are_named(home: Path) -> None:
     done = domov(home, "run", STARTER, "Hello", DOMOV_THREADS="many")
     assert done.returncode == 2

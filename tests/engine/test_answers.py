@@ -10,6 +10,7 @@ import pytest
 from domov.engine.launch import Endpoint, Launch
 from domov.engine.llamacpp import LlamaCpp
 from domov.errors import BadRequest
+from domov.options import ModelOptions
 from domov.store.models import Model
 from domov.types import (
     Adapter,
@@ -43,7 +44,7 @@ PLANT = Tool("plant", "Plants a tree.", TREE)
 
 
 def engine_of(path: Path, task: str = "chat", *, context_tokens: int = 1024) -> LlamaCpp:
-    launch = Launch(str(path), Endpoint(None), context_tokens=context_tokens, threads=2, parent=1, task=task)
+    launch = Launch(str(path), Endpoint(None), context_tokens=context_tokens, threads=2, parent=1, options=ModelOptions(task=task))
     return LlamaCpp(launch, name=path.name, log=path.with_suffix(".log"))
 
 

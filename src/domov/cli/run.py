@@ -42,9 +42,10 @@ class Options:
 )
 @click.option("--seed", type=click.IntRange(0, 2**32 - 2), help="The same seed gives the same answer.")
 @click.option("--max-tokens", type=click.IntRange(1), help="Longest answer, in tokens.")
+@click.option("--context", type=click.IntRange(1), help="Context to load the model with, in tokens.")
 @click.option("--stats", is_flag=True, help="Print time to first token, speed, tokens and memory afterwards.")
 @json_option
-def run(words: tuple[str, ...], as_json: bool, **options: Any) -> None:
+def run(words: tuple[str, ...], as_json: bool, context: int | None, **options: Any) -> None:
     """Ask a model one question, or without one chat with it.
 
     \b
@@ -55,7 +56,7 @@ def run(words: tuple[str, ...], as_json: bool, **options: Any) -> None:
     A model that is not here but has a name in the catalogue is fetched first. Text on standard input is put before
     the prompt.
     """
-    domov = app.load()
+    domov = app.load(context_tokens=context)
     text, prompt = split_words(domov, words)
     prompt = with_stdin(prompt)
     model = choose(domov, text)

@@ -4,8 +4,10 @@ The worker answers with one JSON line on its standard output, Ready or Failed, a
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from domov.options import AdapterFile, ModelOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +23,22 @@ class Endpoint:
 class Launch:
     model: str  # path of the GGUF file
     endpoint: Endpoint
-    context_tokens: int
-    threads: int
+    context_tokens: int  # of one conversation, as decided
+    threads: int  # as decided
     parent: int  # process id of whoever starts it
     llama_server: str | None = None  # path of a native binary; None: the engine inside Domov
     sandbox: bool = True
-    slots: int = 1
+    slots: int = 1  # as decided
     slot_save_path: str | None = None  # folder for saved states; None: they can't be saved
-    task: str = "chat"  # or embedding, reranking
     nice: int = 0  # priority; negative ones only where the system allows them
+    options: ModelOptions = field(default_factory=ModelOptions)  # its files as paths, its task known
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Everything that it has to read."""
+        options = self.options
+        more = (options.mmproj, options.draft_model, *(adapter.file for adapter in options.adapters))
+        return (self.model, *(path for path in more if path))
 
     def to_line(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"
@@ -37,7 +46,9 @@ class Launch:
     @staticmethod
     def from_line(line: bytes) -> "Launch":
         table = json.loads(line)
-        return Launch(**{**table, "endpoint": Endpoint(**table["endpoint"])})
+        adapters = tuple(AdapterFile(**adapter) for adapter in table["options"].pop("adapters"))
+        options = ModelOptions(**table.pop("options"), adapters=adapters)
+        return Launch(**{**table, "endpoint": Endpoint(**table["endpoint"]), "options": options})
 
 
 @dataclass(frozen=True, slots=True)

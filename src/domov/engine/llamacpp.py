@@ -53,10 +53,14 @@ class LlamaCpp:
         """Requests that wait for a slot."""
         return self._connection.slots.waiting if self._connection else 0
 
+    @property
+    def _task(self) -> str:
+        return self._launch.options.task or "chat"
+
     async def start(self) -> Abilities:
         connection = await self._connected()
         return connection.traits.abilities(
-            embeds=self._launch.task == "embedding", reranks=self._launch.task == "reranking"
+            embeds=self._task == "embedding", reranks=self._task == "reranking"
         )
 
     async def stream(self, request: ChatRequest | CompletionRequest) -> AsyncIterator[Event]:
@@ -104,7 +108,7 @@ class LlamaCpp:
         return await self._asked(lambda c: rendered(c, request), str)
 
     def _must_be(self, task: str, otherwise: str) -> None:
-        if self._launch.task != task:
+        if self._task != task:
             raise BadRequest(f"{self.name} {otherwise}", hint=f"choose a model for {task}")
 
     async def _asked(self, ask: Callable[[Connection], Awaitable[Any]], read: Callable[[Any], Answer]) -> Answer:

@@ -13,16 +13,16 @@ import sys
 import sysconfig
 import threading
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from domov.engine.contexts import Contexts
 from domov.engine.launch import Endpoint, Failed, Launch, Ready, SetThreads, answer_line
+from domov.engine.parameters import Member, arguments, parameters
 from domov.engine.sandbox import confine, die_with_parent
+from domov.options import AdapterFile, ModelOptions
 
-# How many prompt tokens are read before a client that has gone is noticed; llama.cpp's own default is 2048.
-BATCH_TOKENS = 512
 REFUSED = "llama.cpp refused it: too little memory, or a kind of model that it does not know"
 LIBRARIES = ("/usr", "/lib", "/lib64", "/opt", "/etc/ld.so.cache", "/sys", "/dev/urandom", "/dev/zero")
 # What llama.cpp and graphics drivers ask of /proc; all of it would show the command lines of other programs.
@@ -42,12 +42,18 @@ def main() -> None:
         ready, running = _start_native(launch) if launch.llama_server else _start_own(launch)
         contexts = None if launch.llama_server else _contexts()
     except RuntimeError:  # all that xllamacpp says; the reason is in the log
-        _fail(answers, REFUSED)
+        _fail(answers, _refused(launch))
     except (ImportError, OSError) as error:
         _fail(answers, str(error))
     else:
         print(answer_line(replace(ready, adapts=contexts is not None)), file=answers, flush=True)
         _obey_until_input_ends(running, contexts)
+
+
+def _refused(launch: Launch) -> str:
+    own = [f.name for f in fields(launch.options) if f.name != "task"]
+    changed = [name for name in own if getattr(launch.options, name) != getattr(ModelOptions(), name)]
+    return f"{REFUSED}, or one of its options: {', '.join(changed)}" if changed else REFUSED
 
 
 def _fail(answers: TextIO, why: str) -> None:
@@ -87,40 +93,42 @@ def _start_own(launch: Launch) -> tuple[Ready, object]:
     import xllamacpp  # loads llama.cpp: only in this process, and before the walls go up
 
     walls = _confine(launch, programs=False)
-    parameters = xllamacpp.CommonParams()
-    parameters.model.path = launch.model
-    parameters.n_ctx = launch.context_tokens * launch.slots
-    parameters.n_parallel = launch.slots
-    parameters.slot_save_path = f"{launch.slot_save_path}{os.sep}" if launch.slot_save_path else ""
-    parameters.cache_ram_mib = 0  # what leaves a slot is kept on disk, or not at all
-    parameters.n_batch = BATCH_TOKENS
-    parameters.cpuparams.n_threads = launch.threads
-    parameters.cpuparams_batch.n_threads = launch.threads
-    parameters.offline = True
-    parameters.prefill_assistant = False  # a request says itself whether its last message is to be written on
-    if launch.task != "chat":
-        parameters.embedding = True
-        parameters.n_batch = parameters.n_ubatch = launch.context_tokens  # such a model reads a text in one piece
-    if launch.task == "reranking":
-        parameters.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_RANK
-    parameters.ui = False
-    parameters.cors_origins = ""
+    common = xllamacpp.CommonParams()
+    apply(common, launch, xllamacpp)
+    common.ui = False
+    common.cors_origins = ""
     if launch.endpoint.socket:
-        parameters.hostnames = [launch.endpoint.socket]
+        common.hostnames = [launch.endpoint.socket]
     else:
-        parameters.api_keys = [launch.endpoint.key]
-    server = xllamacpp.Server(parameters)  # returns when the model is loaded and the server listens
+        common.api_keys = [launch.endpoint.key]
+    server = xllamacpp.Server(common)  # returns when the model is loaded and the server listens
     port = 0 if launch.endpoint.socket else int(server.listening_address.rstrip("/").rsplit(":", 1)[1])
     return Ready(port, walls), server
 
 
+def apply(common: Any, launch: Launch, xllamacpp: Any) -> None:
+    """Sets what the table says on xllamacpp's CommonParams."""
+    for parameter in parameters(launch):
+        *path, last = parameter.attribute.split(".")
+        target = common
+        for name in path:
+            target = getattr(target, name)
+        setattr(target, last, _as_own(parameter.attribute_value, xllamacpp))
+
+
+def _as_own(value: Any, xllamacpp: Any) -> Any:
+    if isinstance(value, Member):
+        return getattr(getattr(xllamacpp, value.enumeration), value.name)
+    if isinstance(value, AdapterFile):
+        adapter = xllamacpp.CommonAdapterLoraInfo()
+        adapter.path, adapter.scale = value.file, value.scale
+        return adapter
+    return [_as_own(one, xllamacpp) for one in value] if isinstance(value, tuple) else value
+
+
 def _start_native(launch: Launch) -> tuple[Ready, object]:
     endpoint = launch.endpoint if launch.endpoint.socket else Endpoint(None, _free_port(), launch.endpoint.key)
-    command = [str(launch.llama_server), "--model", launch.model, "--no-webui", "--offline"]
-    command += ["--ctx-size", str(launch.context_tokens * launch.slots), "--parallel", str(launch.slots)]
-    command += ["--batch-size", str(BATCH_TOKENS), "--cache-ram", "0", "--no-prefill-assistant"]
-    command += ["--slot-save-path", launch.slot_save_path] if launch.slot_save_path else []
-    command += ["--threads", str(launch.threads), "--threads-batch", str(launch.threads)]
+    command = [str(launch.llama_server), "--no-webui", *arguments(launch)]
     if endpoint.socket:
         command += ["--host", endpoint.socket]
     else:
@@ -158,7 +166,9 @@ def _confine(launch: Launch, *, programs: bool) -> tuple[str, ...]:
     folder += [launch.slot_save_path] if launch.slot_save_path else []
     graphics = [*GRAPHICS, *(str(p) for p in Path("/dev").glob("nvidia*"))]
     return confine(
-        readable=[*LIBRARIES, *OWN_PROC, *own, *native, launch.model], writable=[*folder, *graphics], programs=programs
+        readable=[*LIBRARIES, *OWN_PROC, *own, *native, *launch.files],
+        writable=[*folder, *graphics],
+        programs=programs,
     )
 
 

@@ -1,5 +1,6 @@
 """What a model is for, as the header of its file says: chat, embedding or reranking. Pure."""
 
+from domov.options import Task
 from domov.store.gguf import Header
 
 # Encoders: they read a whole text at once and write none.
@@ -20,7 +21,7 @@ ENCODERS = frozenset(
 RANK = 4  # llama.cpp's LLAMA_POOLING_TYPE_RANK; 0 is none, 1 mean, 2 cls, 3 last
 
 
-def task_of(header: Header) -> str:
+def task_of(header: Header) -> Task:
     """From the architecture and its `pooling_type`; a rank, or a classifier's output tensor, makes it reranking."""
     architecture = header.metadata.get("general.architecture")
     pooling = header.metadata.get(f"{architecture}.pooling_type")
