@@ -44,7 +44,9 @@ PLANT = Tool("plant", "Plants a tree.", TREE)
 
 
 def engine_of(path: Path, task: str = "chat", *, context_tokens: int = 1024) -> LlamaCpp:
-    launch = Launch(str(path), Endpoint(None), context_tokens=context_tokens, threads=2, parent=1, options=ModelOptions(task=task))
+    launch = Launch(
+        str(path), Endpoint(None), context_tokens=context_tokens, threads=2, parent=1, options=ModelOptions(task=task)
+    )
     return LlamaCpp(launch, name=path.name, log=path.with_suffix(".log"))
 
 

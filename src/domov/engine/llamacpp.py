@@ -59,9 +59,7 @@ class LlamaCpp:
 
     async def start(self) -> Abilities:
         connection = await self._connected()
-        return connection.traits.abilities(
-            embeds=self._task == "embedding", reranks=self._task == "reranking"
-        )
+        return connection.traits.abilities(embeds=self._task == "embedding", reranks=self._task == "reranking")
 
     async def stream(self, request: ChatRequest | CompletionRequest) -> AsyncIterator[Event]:
         """The answer. If the worker dies before the first word of it, it is asked once more of a new one."""
