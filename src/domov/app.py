@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from domov import config
 from domov.config import ALL_MODELS, Config
@@ -40,6 +40,7 @@ from domov.store.models import Model, Models
 from domov.store.names import PathName, parse
 from domov.store.pull import Puller
 from domov.store.shape import ModelShape, shape_of
+from domov.types import Overflow
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,12 @@ class App:
         launch = self._launch(model, options, plan, states=states, spin_count=tuning.spin_count)
         log = self.config.logs / f"worker-{hashlib.sha256(str(model.path).encode()).hexdigest()[:12]}.log"
         by_hand = self.config.threads or self._resolved(model, header).threads
-        care = Care(queue=self.config.queue, states=states, adapting=None if by_hand else self.adapting)
+        care = Care(
+            queue=self.config.queue,
+            overflow=cast(Overflow, self.config.overflow),
+            states=states,
+            adapting=None if by_hand else self.adapting,
+        )
         return LlamaCpp(launch, name=model.name, log=log, care=care), plan
 
     def _launch(
