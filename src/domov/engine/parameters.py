@@ -50,6 +50,8 @@ def parameters(launch: Launch) -> list[Parameter]:
         *_speculation(launch),
         *_files(launch),
         Parameter("endpoint_slots", "--slots", True),
+        # a request says itself whether its last message is to be written on
+        Parameter("prefill_assistant", "--no-prefill-assistant", True, False),
         Parameter("endpoint_metrics", "--metrics", True),
         Parameter("offline", "--offline", True),
     ]
