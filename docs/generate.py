@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from domov import config, errors, options
-from domov.api.openai import STATUS
+from domov.api.openai.errors import STATUS
 from domov.cli.main import COMMANDS, load
 from domov.store import catalogue
 from domov.units import human_bytes, human_count

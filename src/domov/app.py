@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from domov import config
 from domov.config import ALL_MODELS, Config
@@ -40,6 +40,7 @@ from domov.store.models import Model, Models
 from domov.store.names import PathName, parse
 from domov.store.pull import Puller
 from domov.store.shape import ModelShape, shape_of
+from domov.types import Overflow
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,11 @@ class App:
 
     @cached_property
     def adapting(self) -> Adapting | None:
-        """Who decides on the threads of running models; None where they are set by hand or stay as they are."""
-        if not self.config.adapt_threads or self.config.threads:
+        """Who decides on the threads of running models; None where a setting forbids it."""
+        if not self.config.adapt_threads:
             return None
         cpu = read_cpu()
         return Adapting(
-            cores=cpu.usable_cores,
             processors=cpu.logical,
             quota=cpu.quota,
             read=lambda pids: read_load(pids, processors=frozenset(affinity())),
@@ -96,14 +96,16 @@ class App:
     def plan(self, shape: ModelShape, options: ModelOptions | None = None) -> Plan:
         """With what settings a model of this shape is loaded here and now."""
         wanted = options or ModelOptions()
-        return make_plan(
+        slots = wanted.slots or self.config.slots
+        plan = make_plan(
             replace(shape, trained_context_tokens=int(shape.trained_context_tokens * wanted.rope_factor)),
             free_bytes=read_memory().free_bytes,
             cores=read_cpu().usable_cores,
             most_context_tokens=wanted.context_tokens or self.config.context_tokens,
             threads=wanted.threads or self.config.threads,
-            slots=wanted.slots or self.config.slots,
+            slots=1 if wanted.shared_cache else slots,
         )
+        return replace(plan, slots=slots)
 
     def options(self, model: Model) -> ModelOptions:
         """The options set for a model, under its whole name or one that leads to it. Raises BadOption, NoSuchModel."""
@@ -147,7 +149,13 @@ class App:
         states = self._states(model, options)
         launch = self._launch(model, options, plan, states=states, spin_count=tuning.spin_count)
         log = self.config.logs / f"worker-{hashlib.sha256(str(model.path).encode()).hexdigest()[:12]}.log"
-        care = Care(queue=self.config.queue, states=states, adapting=self.adapting)
+        by_hand = self.config.threads or self._resolved(model, header).threads
+        care = Care(
+            queue=self.config.queue,
+            overflow=cast(Overflow, self.config.overflow),
+            states=states,
+            adapting=None if by_hand else self.adapting,
+        )
         return LlamaCpp(launch, name=model.name, log=log, care=care), plan
 
     def _launch(

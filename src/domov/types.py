@@ -127,6 +127,7 @@ class ChatRequest(Request):
     parallel_tool_calls: bool | None = field(default=None, kw_only=True)
     thinking: bool | None = field(default=None, kw_only=True)  # None: as the model's template has it
     thinking_tokens: int | None = field(default=None, kw_only=True)  # budget of the reasoning
+    template_values: dict[str, Any] = field(default_factory=dict, kw_only=True)  # more that the template may ask for
     continue_last: bool = field(default=False, kw_only=True)  # write on the last message, an assistant's
 
 

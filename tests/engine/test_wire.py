@@ -1,7 +1,7 @@
 import orjson
 import pytest
-
 from domov.engine.wire import EventReader, error_of, request_body
+
 from domov.errors import BadRequest, Broken, ContextOverflow
 from domov.types import ChatRequest, Done, Message, ReasoningDelta, Sampling, TextDelta
 

@@ -12,8 +12,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import client, loaded, openai
+from domov.api import client, loaded
 from domov.api.guard import Guard
+from domov.api.openai import errors, routes
 from domov.app import App
 from domov.errors import BadOption, Busy, DomovError, PortInUse
 
@@ -30,7 +31,7 @@ def create(domov: App) -> FastAPI:
         await domov.scheduler.close()
 
     api = FastAPI(title="Domov", lifespan=lifespan, docs_url=None, redoc_url=None)
-    api.include_router(openai.router(domov))
+    api.include_router(routes.router(domov))
     api.include_router(loaded.router(domov))
 
     @api.get("/healthz", tags=["Domov"])
@@ -40,13 +41,13 @@ def create(domov: App) -> FastAPI:
 
     @api.exception_handler(DomovError)
     async def refused(_: Request, error: DomovError) -> Response:
-        status, body = openai.error_body(error)
+        status, body = errors.error_body(error)
         headers = {"Retry-After": str(error.retry_seconds)} if isinstance(error, Busy) else None
         return Response(body, status, headers=headers, media_type="application/json")
 
     @api.exception_handler(RequestValidationError)
     async def not_understood(request: Request, error: RequestValidationError) -> Response:
-        return await refused(request, openai.validation_error(error))
+        return await refused(request, errors.validation_error(error))
 
     @api.exception_handler(HTTPException)
     async def no_route(request: Request, error: HTTPException) -> Response:

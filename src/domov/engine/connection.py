@@ -2,22 +2,22 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
-import orjson
 
 from domov.engine.adapting import Adapting
-from domov.engine.launch import Endpoint
+from domov.engine.launch import Endpoint, Launch
 from domov.engine.process import WorkerProcess
 from domov.engine.slots import Slots
 from domov.engine.states import States
-from domov.engine.wire import EventReader, error_of
+from domov.engine.traits import Traits, read_traits
+from domov.engine.wire_errors import error_of, from_json, to_json
 from domov.errors import Broken
-from domov.types import Done, Event
+from domov.types import Done, Event, Overflow, Progress
 
 CONNECT_SECONDS = 10
 ORDER_SECONDS = 120  # for an order that is carried out at once, the saving of a large cache to a slow disk included
@@ -28,36 +28,83 @@ SHORTEST_READ_SECONDS = 0.025
 class Care:
     """How a gateway looks after the worker of one model.
 
-    queue     requests that may wait for a slot
-    states    where attention caches are kept; None: nowhere
-    adapting  who decides on its threads while it calculates; None: nobody
+    queue            requests that may wait for a slot
+    overflow         what to do with a conversation that outgrows the context, where a request does not say
+    silence_seconds  after so long a worker that should stream is given up; busy ones send a sign every few seconds
+    states           where attention caches are kept; None: nowhere
+    adapting         who decides on its threads while it calculates; None: nobody
     """
 
     queue: int = 64
+    overflow: Overflow = "drop_oldest"
+    silence_seconds: float = 60.0
     states: States | None = None
     adapting: Adapting | None = None
+
+
+class Reader(Protocol):
+    """Turns the bytes of a streamed answer into events. Raises what an error among them means."""
+
+    def feed(self, received: bytes) -> Iterator[Event]: ...
 
 
 class Connection:
     """Lives as long as its worker. Raises aiohttp's errors where that ends; the engine says what they mean."""
 
-    def __init__(self, worker: WorkerProcess, care: Care, *, slots: int, context_tokens: int) -> None:
+    def __init__(self, worker: WorkerProcess, launch: Launch, care: Care) -> None:
         self.worker, self._adapting = worker, care.adapting
+        self._stream_limit = aiohttp.ClientTimeout(total=None, sock_read=care.silence_seconds)
         self._session = _session(worker.endpoint)
-        self.slots = Slots(slots, self.order, queue=care.queue, context_tokens=context_tokens, states=care.states)
+        self.traits = Traits(launch.context_tokens, launch.slots)  # until the worker has been asked
+        self.slots = Slots(
+            launch.slots,
+            self.order,
+            queue=care.queue,
+            context_tokens=launch.context_tokens,
+            states=care.states,
+        )
         if self._adapting is not None:
-            self._adapting.join(worker)
+            self._adapting.join(worker, threads=launch.threads)
 
     def _calculating(self) -> AbstractContextManager[None]:
         """While the worker has something to calculate."""
         return self._adapting.calculating(self.worker) if self._adapting else nullcontext()
 
-    async def events(self, path: str, body: bytes) -> AsyncIterator[Event]:
-        """What a streamed answer says. Raises what its errors mean."""
+    async def learn(self) -> None:
+        """Asks the worker what its model can do. Raises Broken for an answer that makes no sense."""
+        props, models, adapters = [await self._get(path) for path in ("/props", "/v1/models", "/lora-adapters")]
+        try:
+            self.traits = read_traits(props, models, adapters)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise Broken(f"the worker did not say what its model can do: {error}") from error
+
+    async def _get(self, path: str) -> Any:
+        async with self._session.get(path, timeout=aiohttp.ClientTimeout(total=ORDER_SECONDS)) as response:
+            return from_json(await response.read())
+
+    async def events(self, path: str, fields: Mapping[str, Any], reader: Reader) -> AsyncIterator[Event]:
+        """What a streamed answer says. Raises what its errors mean, and BadRequest for fields that JSON can't hold."""
+        body = to_json(fields)
+        with self._calculating():
+            async with self._session.post(path, data=body, timeout=self._stream_limit) as response:
+                if response.status != 200:
+                    raise error_of(from_json(await response.read()))
+                pace = _Pace(response)
+                async for received in response.content.iter_any():
+                    for event in reader.feed(received):
+                        yield event
+                        pace.moving = not isinstance(event, Done | Progress)
+                    await pace.rest()
+
+    async def ask(self, path: str, fields: Mapping[str, Any]) -> Any:
+        """The answer to a question that takes as long as it takes. Raises as `events` does."""
+        body = to_json(fields)
         with self._calculating():
             async with self._session.post(path, data=body) as response:
-                async for event in _events(response):
-                    yield event
+                answer = from_json(await response.read())
+                if response.status != 200:
+                    raise error_of(answer)
+                return answer
 
     async def order(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """The answer to an order that takes no time to speak of.
@@ -66,8 +113,8 @@ class Connection:
         """
         limit = aiohttp.ClientTimeout(total=ORDER_SECONDS)
         try:
-            async with self._session.post(path, data=orjson.dumps(body), timeout=limit) as response:
-                answer = _json(await response.read())
+            async with self._session.post(path, data=to_json(body), timeout=limit) as response:
+                answer: dict[str, Any] = from_json(await response.read())
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ConnectionError(f"the worker does not answer: {error}") from error
         if response.status != 200:
@@ -104,17 +151,6 @@ def _session(endpoint: Endpoint) -> aiohttp.ClientSession:
     )
 
 
-async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[Event]:
-    if response.status != 200:
-        raise error_of(_json(await response.read()))
-    reader, pace = EventReader(), _Pace(response)
-    async for received in response.content.iter_any():
-        for event in reader.feed(received):
-            yield event
-            pace.moving = not isinstance(event, Done)
-        await pace.rest()
-
-
 class _Pace:
     """Reads at most every SHORTEST_READ_SECONDS, once there is something to read.
 
@@ -136,11 +172,3 @@ class _Pace:
             transport.resume_reading()
             now += wait
         self._last = now
-
-
-def _json(body: bytes) -> dict[str, Any]:
-    try:
-        table = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise Broken("the worker answered with something that is not JSON") from error
-    return table if isinstance(table, dict) else {}

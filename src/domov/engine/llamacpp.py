@@ -6,19 +6,31 @@ abort in native code costs this model its running requests, and nothing else.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import aiohttp
 
+from domov.engine.answer import answer, rendered, tokens_of
 from domov.engine.connection import Care, Connection
+from domov.engine.fitting import counter, fit
 from domov.engine.launch import Launch
 from domov.engine.process import WorkerProcess
 from domov.engine.protocol import Abilities
-from domov.engine.wire import request_body
+from domov.engine.wire_vectors import (
+    embedding_fields,
+    ranking_fields,
+    read_embeddings,
+    read_ranking,
+    text_fields,
+)
 from domov.errors import BadRequest, WorkerDied
 from domov.types import ChatRequest, CompletionRequest, Done, Embeddings, Event, Ranking
 
+Answer = TypeVar("Answer")
 LOST = (aiohttp.ClientError, TimeoutError, ConnectionError)
 
 
@@ -43,21 +55,34 @@ class LlamaCpp:
         """Requests that wait for a slot."""
         return self._connection.slots.waiting if self._connection else 0
 
+    @property
+    def _task(self) -> str:
+        return self._launch.options.task or "chat"
+
     async def start(self) -> Abilities:
-        await self._connected()
-        return Abilities(self._launch.context_tokens, local=True, slots=self._launch.slots)
+        connection = await self._connected()
+        return connection.traits.abilities(embeds=self._task == "embedding", reranks=self._task == "reranking")
 
     async def stream(self, request: ChatRequest | CompletionRequest) -> AsyncIterator[Event]:
         """The answer. If the worker dies before the first word of it, it is asked once more of a new one."""
+        self._must_be("chat", "writes no text")
+        dropped = None
+        if isinstance(request, ChatRequest):
+            context_tokens = (await self._connected()).traits.context_tokens
+            request, dropped = await fit(
+                request, context_tokens=context_tokens, count=counter(self), policy=self._care.overflow
+            )
         for last_try in (False, True):
             connection = await self._connected()
             event: Event | None = None
             cause: Exception | None = None
             try:
-                async with connection.slots.take(request) as slot:
-                    body = request_body(request, id_slot=slot)
-                    async for event in connection.events("/v1/chat/completions", body):
-                        yield event
+                async with (
+                    connection.slots.take(request) as slot,
+                    aclosing(answer(connection, request, {"id_slot": slot})) as events,  # type: ignore[type-var]
+                ):
+                    async for event in events:
+                        yield replace(event, dropped=dropped) if isinstance(event, Done) else event
             except LOST as error:
                 cause = error
             if isinstance(event, Done):
@@ -67,10 +92,42 @@ class LlamaCpp:
                 raise died from cause
 
     async def embed(self, texts: Sequence[str | tuple[int, ...]]) -> Embeddings:
-        raise BadRequest(f"{self.name} makes no embeddings")
+        self._must_be("embedding", "makes no vectors")
+        return await self._asked(lambda c: c.ask("/v1/embeddings", embedding_fields(texts, c.traits)), read_embeddings)
 
     async def rerank(self, query: str, documents: Sequence[str]) -> Ranking:
-        raise BadRequest(f"{self.name} ranks nothing")
+        self._must_be("reranking", "ranks nothing")
+        fields = ranking_fields(query, documents)
+        return await self._asked(
+            lambda c: c.ask("/v1/rerank", fields), lambda answer: read_ranking(answer, documents=len(documents))
+        )
+
+    async def tokenize(self, text: str, *, special: bool = False) -> tuple[int, ...]:
+        return await self._asked(lambda c: tokens_of(c, text, special=special), tuple)
+
+    async def detokenize(self, tokens: Sequence[int]) -> str:
+        return await self._asked(
+            lambda c: c.ask("/detokenize", text_fields(tokens, c.traits)), lambda answer: str(answer["content"])
+        )
+
+    async def render(self, request: ChatRequest) -> str:
+        return await self._asked(lambda c: rendered(c, request), str)
+
+    def _must_be(self, task: str, otherwise: str) -> None:
+        if self._task != task:
+            raise BadRequest(f"{self.name} {otherwise}", hint=f"choose a model for {task}")
+
+    async def _asked(self, ask: Callable[[Connection], Awaitable[Any]], read: Callable[[Any], Answer]) -> Answer:
+        """The answer to one question. If the worker dies over it, it is asked once more of a new one."""
+        for last_try in (False, True):
+            connection = await self._connected()
+            try:
+                return read(await ask(connection))
+            except LOST as error:
+                died = await self._died(connection)
+                if last_try:
+                    raise died from error
+        raise AssertionError("one of two tries returns or raises")
 
     async def forget(self, conversation: str) -> None:
         """Has the worker forget what it has read of a conversation."""
@@ -92,9 +149,13 @@ class LlamaCpp:
                     self._connection = None
                 worker = WorkerProcess(self._launch, name=self.name, log=self._log)
                 await worker.start()
-                self._connection = Connection(
-                    worker, self._care, slots=self._launch.slots, context_tokens=self._launch.context_tokens
-                )
+                connection = Connection(worker, self._launch, self._care)
+                try:
+                    await connection.learn()
+                except BaseException:
+                    await connection.drop()
+                    raise
+                self._connection = connection
             return self._connection
 
     async def _died(self, connection: Connection) -> WorkerDied:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from domov.types import ChatRequest, CompletionRequest, Embeddings, Event, Ranking
 
@@ -48,6 +48,7 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
 class Tokenizer(Protocol):
     """What an engine with a model of its own can tell about that model's tokens."""
 

@@ -12,8 +12,8 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 
 from domov.engine.llamacpp import LlamaCpp
-from domov.engine.protocol import Abilities, Engine
-from domov.errors import Busy
+from domov.engine.protocol import Abilities, Engine, Tokenizer
+from domov.errors import BadRequest, Busy
 from domov.sizing.plan import Plan
 from domov.store.models import Model
 from domov.types import ChatRequest, CompletionRequest, Embeddings, Event, Ranking
@@ -232,6 +232,25 @@ class Scheduled:
     async def rerank(self, query: str, documents: Sequence[str]) -> Ranking:
         async with self._scheduler.use(self._loaded) as engine:
             return await engine.rerank(query, documents)
+
+    async def tokenize(self, text: str, *, special: bool = False) -> tuple[int, ...]:
+        async with self._tokenizer() as tokenizer:
+            return await tokenizer.tokenize(text, special=special)
+
+    async def detokenize(self, tokens: Sequence[int]) -> str:
+        async with self._tokenizer() as tokenizer:
+            return await tokenizer.detokenize(tokens)
+
+    async def render(self, request: ChatRequest) -> str:
+        async with self._tokenizer() as tokenizer:
+            return await tokenizer.render(request)
+
+    @asynccontextmanager
+    async def _tokenizer(self) -> AsyncIterator[Tokenizer]:
+        async with self._scheduler.use(self._loaded) as engine:
+            if not isinstance(engine, Tokenizer):
+                raise BadRequest(f"{self._loaded.model.name} does not tell its tokens")
+            yield engine
 
     async def close(self) -> None:
         """Nothing: the scheduler decides when the model goes."""

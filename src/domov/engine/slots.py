@@ -130,10 +130,12 @@ class Slots:
                 waiting.turn.set_result(None)
 
     def _choose(self, text: str) -> Slot:
-        """The free slot that this text goes on from; otherwise the one that nobody has used for longest."""
+        """The free slot unused for longest, unless another one saves more reading than it loses."""
+        oldest = min(self._free, key=lambda s: s.used)
         nearest = max(self._free, key=lambda s: shared_prefix(s.text, text))
-        goes_on = nearest.text and 2 * shared_prefix(nearest.text, text) >= len(nearest.text)
-        return nearest if goes_on else min(self._free, key=lambda s: s.used)
+        shared = shared_prefix(nearest.text, text)
+        gained, lost = shared - shared_prefix(oldest.text, text), len(nearest.text) - shared
+        return nearest if gained > lost else oldest
 
     async def _prepare(self, slot: Slot, text: str) -> None:
         """Brings back what the worker has read of this text before, if that is more than the slot holds."""

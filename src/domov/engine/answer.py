@@ -1,0 +1,91 @@
+"""How a request is put to a worker: in one call, or in several where llama-server alone can't do it.
+
+`extra` is what the caller adds to every call that makes text, such as the slot to use. Everything here raises
+BadRequest and ContextOverflow, and aiohttp's errors where the worker ends.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from domov.engine.connection import Connection
+from domov.engine.fill import FAMILIES, fill_prompt, find_marks
+from domov.engine.rewriting import check_rewritable, rewritten
+from domov.engine.thoughts import Thoughts
+from domov.engine.wire_chat import ChatReader, chat_fields, template_fields
+from domov.engine.wire_completion import CompletionReader, completion_fields
+from domov.engine.wire_tools import CallReader, held_by_us
+from domov.engine.wire_vectors import token_fields
+from domov.errors import BadRequest
+from domov.types import ChatRequest, CompletionRequest, Event, TextDelta
+
+
+async def answer(
+    connection: Connection, request: ChatRequest | CompletionRequest, extra: Mapping[str, Any]
+) -> AsyncIterator[Event]:
+    """The events of the answer."""
+    async with aclosing(await _events(connection, request, extra)) as events:  # type: ignore[type-var]
+        async for event in events:
+            if event != TextDelta(""):
+                yield event
+
+
+async def _events(
+    connection: Connection, request: ChatRequest | CompletionRequest, extra: Mapping[str, Any]
+) -> AsyncIterator[Event]:
+    traits = connection.traits
+    if any(request.sampling.banned_texts):
+        return await _without_banned(connection, request, extra)
+    if isinstance(request, CompletionRequest):
+        prompt = await _around_gap(connection, request) if request.suffix is not None else None
+        fields = completion_fields(request, traits, prompt=prompt)
+        reader = CompletionReader(alternatives=request.top_logprobs)
+        return connection.events("/completion", {**fields, **extra}, reader)
+    fields = chat_fields(request, traits)
+    calls = CallReader(words=request.json_schema is None) if held_by_us(request, traits) else None
+    return connection.events("/v1/chat/completions", {**fields, **extra}, ChatReader(calls))
+
+
+async def rendered(connection: Connection, request: ChatRequest) -> str:
+    """The prompt that the model's template makes."""
+    return str((await connection.ask("/apply-template", template_fields(request, connection.traits)))["prompt"])
+
+
+async def tokens_of(connection: Connection, text: str, *, special: bool, first: bool = False) -> list[int]:
+    """first: with what the model wants at the start of every prompt."""
+    return list((await connection.ask("/tokenize", token_fields(text, special=special, first=first)))["tokens"])
+
+
+async def _without_banned(
+    connection: Connection, request: ChatRequest | CompletionRequest, extra: Mapping[str, Any]
+) -> AsyncIterator[Event]:
+    check_rewritable(request)
+    thoughts = None
+    if isinstance(request, ChatRequest):
+        prompt = await rendered(connection, request)
+        start = await tokens_of(connection, prompt, special=True, first=True)
+        thoughts = Thoughts(prompt) if connection.traits.marks_thoughts else None
+    elif request.suffix is not None:
+        start = await _around_gap(connection, request)
+    elif isinstance(request.prompt, str):
+        start = await tokens_of(connection, request.prompt, special=True, first=True)
+    else:
+        start = list(request.prompt)
+    return rewritten(connection, request, start, thoughts, extra)
+
+
+async def _around_gap(connection: Connection, request: CompletionRequest) -> list[int]:
+    texts = sorted({text for family in FAMILIES for text in family if text})
+    marks = find_marks({text: await tokens_of(connection, text, special=True) for text in texts})
+    if marks is None:
+        raise BadRequest(
+            "this model was not trained to fill a gap", hint="choose a model for code, or leave out suffix"
+        )
+    before = request.prompt
+    return fill_prompt(
+        marks,
+        before=await tokens_of(connection, before, special=False) if isinstance(before, str) else before,
+        after=await tokens_of(connection, request.suffix or "", special=False),
+        files=[await tokens_of(connection, f"{name}\n{text}", special=False) for name, text in request.context],
+        start=await tokens_of(connection, "", special=False, first=True),
+    )

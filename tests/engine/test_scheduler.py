@@ -1,0 +1,224 @@
+"""Which model stays and which goes, with engines that have no model and a memory that the test makes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from domov.engine import scheduler as module
+from domov.engine.fake import FakeEngine
+from domov.engine.protocol import Abilities
+from domov.engine.scheduler import Scheduler
+from domov.errors import Busy, WorkerDied
+from domov.sizing.plan import Plan
+from domov.store.manifest import Manifest, Source
+from domov.store.models import Model
+from domov.types import ChatRequest, Message
+
+MODEL_BYTES = 100
+
+
+@dataclass
+class Shelf:
+    """A machine with so much memory, and what happened on it."""
+
+    folder: Path
+    total_bytes: int = 250
+    loaded: list[str] = field(default_factory=list)
+    happened: list[str] = field(default_factory=list)
+    loading: asyncio.Event | None = None  # loading waits for it
+    broken: set[str] = field(default_factory=set)
+    time_seconds: float = 0.0
+
+    def model(self, name: str) -> Model:
+        path = self.folder / name
+        if not path.exists():  # a file that changes is another model
+            path.touch()
+        manifest = Manifest(name, "", 1, Source("file", name, name), "", "", "2026-11-24T00:00:00Z")
+        return Model(manifest, path)
+
+    def open(self, model: Model) -> tuple["Shelved", Plan]:
+        plan = Plan(context_tokens=64, slots=2, threads=1, weights_bytes=0, cache_bytes=MODEL_BYTES)
+        return Shelved(self, model.name), plan
+
+    def free_bytes(self) -> int:
+        return self.total_bytes - MODEL_BYTES * len(self.loaded)
+
+
+class Shelved(FakeEngine):
+    def __init__(self, shelf: Shelf, name: str) -> None:
+        super().__init__(seconds_per_token=0.001)
+        self.shelf, self.name = shelf, name
+
+    async def start(self) -> Abilities:
+        if self.name not in self.shelf.loaded:
+            self.shelf.happened.append(f"+{self.name}")
+            if self.shelf.loading:
+                await self.shelf.loading.wait()
+            if self.name in self.shelf.broken:
+                raise WorkerDied(f"{self.name} could not be loaded")
+            self.shelf.loaded.append(self.name)
+        return await super().start()
+
+    async def close(self) -> None:
+        if self.name in self.shelf.loaded:
+            self.shelf.loaded.remove(self.name)
+            self.shelf.happened.append(f"-{self.name}")
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    monkeypatch.setattr("domov.sizing.plan.OVERHEAD_BYTES", 0)
+    return Shelf(tmp_path)
+
+
+@pytest.fixture
+async def scheduler(shelf: Shelf) -> AsyncIterator[Scheduler]:
+    opened = make(shelf)
+    yield opened
+    await opened.close()
+
+
+def make(shelf: Shelf, keep_alive_seconds: float = -1) -> Scheduler:
+    return Scheduler(shelf.open, free_bytes=shelf.free_bytes, keep_alive_seconds=keep_alive_seconds)
+
+
+def ask(words: str = "hello", keep_alive_seconds: float | None = None) -> ChatRequest:
+    return ChatRequest("m", (Message("user", words),), keep_alive_seconds=keep_alive_seconds)
+
+
+async def answer(scheduler: Scheduler, shelf: Shelf, name: str, request: ChatRequest | None = None) -> None:
+    async for _ in scheduler.engine_for(shelf.model(name)).stream(request or ask()):
+        pass
+
+
+async def test_the_least_recently_used_model_makes_room(scheduler: Scheduler, shelf: Shelf) -> None:
+    for name in ("a", "b", "a", "c"):
+        await answer(scheduler, shelf, name)
+    assert shelf.happened == ["+a", "+b", "-b", "+c"]
+    assert [row.model for row in scheduler.rows()] == ["c", "a"]
+
+
+async def test_a_running_model_is_never_ended_to_make_room(scheduler: Scheduler, shelf: Shelf) -> None:
+    shelf.total_bytes = 100
+    async with aclosing(scheduler.engine_for(shelf.model("a")).stream(ask("w " * 50))) as running:  # type: ignore[type-var]
+        await anext(aiter(running))
+        waiting = asyncio.ensure_future(answer(scheduler, shelf, "b"))
+        await asyncio.sleep(0.02)
+        assert shelf.happened == ["+a"] and not waiting.done()
+        words = [event async for event in running]
+    await asyncio.wait_for(waiting, 2)
+    assert len(words) == 50
+    assert shelf.happened == ["+a", "-a", "+b"]
+
+
+async def test_who_waits_too_long_for_room_is_told_to_come_back(
+    scheduler: Scheduler, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ROOM_SECONDS", 0.02)
+    shelf.total_bytes = 100
+    async with aclosing(scheduler.engine_for(shelf.model("a")).stream(ask("w " * 500))) as running:  # type: ignore[type-var]
+        await anext(aiter(running))
+        with pytest.raises(Busy):
+            await answer(scheduler, shelf, "b")
+    await answer(scheduler, shelf, "b")
+
+
+async def test_loading_one_model_does_not_hold_up_another(scheduler: Scheduler, shelf: Shelf) -> None:
+    await answer(scheduler, shelf, "a")
+    shelf.loading = asyncio.Event()
+    slow = asyncio.ensure_future(answer(scheduler, shelf, "b"))
+    await asyncio.sleep(0.01)
+    await asyncio.wait_for(answer(scheduler, shelf, "a"), 1)
+    assert not slow.done()
+    shelf.loading.set()
+    await slow
+
+
+async def test_two_models_that_load_at_once_do_not_both_count_the_same_memory(
+    scheduler: Scheduler, shelf: Shelf
+) -> None:
+    shelf.loading = asyncio.Event()
+    tasks = [asyncio.ensure_future(answer(scheduler, shelf, name)) for name in "abc"]
+    await asyncio.sleep(0.01)
+    assert shelf.happened == ["+a", "+b"]
+    shelf.loading.set()
+    await asyncio.gather(*tasks)
+    assert len(shelf.loaded) == 2
+
+
+async def test_many_requests_load_a_model_once(scheduler: Scheduler, shelf: Shelf) -> None:
+    await asyncio.gather(*(answer(scheduler, shelf, "a") for _ in range(5)))
+    assert shelf.happened == ["+a"]
+
+
+async def test_a_model_that_fits_nowhere_is_tried_when_all_others_are_gone(scheduler: Scheduler, shelf: Shelf) -> None:
+    await answer(scheduler, shelf, "a")
+    shelf.total_bytes = 50
+    await answer(scheduler, shelf, "b")
+    assert shelf.happened == ["+a", "-a", "+b"]
+
+
+async def test_a_model_that_can_not_be_loaded_takes_no_memory(scheduler: Scheduler, shelf: Shelf) -> None:
+    shelf.broken = {"b"}
+    with pytest.raises(WorkerDied):
+        await answer(scheduler, shelf, "b")
+    await answer(scheduler, shelf, "a")
+    await answer(scheduler, shelf, "c")
+    assert shelf.loaded == ["a", "c"]
+
+
+async def test_an_idle_model_goes_after_its_time(shelf: Shelf) -> None:
+    scheduler = make(shelf, keep_alive_seconds=0.03)
+    await answer(scheduler, shelf, "a")
+    assert scheduler.rows()[0].expires_in_seconds is not None
+    assert shelf.loaded == ["a"]
+    await asyncio.sleep(0.06)
+    assert shelf.loaded == []
+    assert scheduler.rows() == []
+
+
+async def test_a_request_may_say_how_long_its_model_stays(scheduler: Scheduler, shelf: Shelf) -> None:
+    await answer(scheduler, shelf, "a", ask(keep_alive_seconds=0))
+    await asyncio.sleep(0.01)
+    assert shelf.loaded == []
+    await answer(scheduler, shelf, "b", ask(keep_alive_seconds=-1))
+    assert scheduler.rows()[0].expires_in_seconds is None
+
+
+async def test_a_new_request_keeps_a_model_that_was_about_to_go(shelf: Shelf) -> None:
+    scheduler = make(shelf, keep_alive_seconds=0.03)
+    await answer(scheduler, shelf, "a")
+    await asyncio.sleep(0.02)
+    await answer(scheduler, shelf, "a", ask("w " * 30))
+    assert shelf.happened == ["+a"]
+
+
+async def test_a_running_model_can_not_be_unloaded_an_idle_one_can(scheduler: Scheduler, shelf: Shelf) -> None:
+    model = shelf.model("a")
+    assert not await scheduler.unload(model)
+    async with aclosing(scheduler.engine_for(model).stream(ask("w " * 50))) as running:  # type: ignore[type-var]
+        await anext(aiter(running))
+        assert scheduler.rows()[0].state == "running"
+        with pytest.raises(Busy):
+            await scheduler.unload(model)
+    assert await scheduler.unload(model)
+    assert shelf.loaded == []
+
+
+async def test_a_client_that_leaves_while_the_model_loads_leaves_nothing_behind(
+    scheduler: Scheduler, shelf: Shelf
+) -> None:
+    shelf.loading = asyncio.Event()
+    leaving = asyncio.ensure_future(answer(scheduler, shelf, "a"))
+    await asyncio.sleep(0.01)
+    leaving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    shelf.loading.set()
+    for name in "bc":
+        await answer(scheduler, shelf, name)
+    assert sorted(shelf.loaded) == ["b", "c"]
