@@ -10,6 +10,7 @@ import contextlib
 import functools
 import itertools
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -194,6 +195,7 @@ def measure(stage: Stage, names: list[str]) -> Iterator[Row]:
 
 def main() -> None:
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is ended, and its folder removed
     against = Address(options.against, options.name, os.environ.get(options.key_env, "")) if options.against else None
     names = options.rows or list(ROWS)
     rows = []

@@ -6,12 +6,13 @@ for each token, so a machine writes at most bandwidth / weights tokens a second.
 
 import argparse
 import statistics
+import subprocess
 import sys
 from pathlib import Path
 
 from benchmarks import shapes
 from benchmarks.client import Answer, Question, ask
-from benchmarks.engine import OUT, Stage, keep, stage_for
+from benchmarks.engine import OUT, STARTER, Stage, keep, stage_for
 from benchmarks.table import Row, Wanted, as_text, compared
 from benchmarks.texts import STORY
 from benchmarks.turns import compare, in_turn
@@ -61,6 +62,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=OUT, help="folder for the model files, the JSON and the picture")
     options = parser.parse_args()
+    subprocess.run([sys.executable, "-m", "domov", "pull", STARTER], check=True)  # its tokenizer is taken
     rows = []
     for name in options.models:
         with stage_for(str(made(name, options.out).absolute()), quick=False) as stage:

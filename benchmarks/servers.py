@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.client import Address, Question, ask
+from domov.engine.sandbox import die_with_parent
 
 MODEL = "bench:model"
 WARM_UP = Question("Hello.", tokens=8)
@@ -53,8 +54,14 @@ def gateway(home: Path, *, options: str = "", **settings: str) -> Iterator[Gatew
     settings  DOMOV_ variables
     """
     (home / "config.toml").write_text(f'[models."{MODEL}"]\n{options}\n', "utf-8")
-    command = [sys.executable, "-m", "domov", "serve", "--port", "0"]
-    with subprocess.Popen(command, env=environment(home, **settings), stderr=subprocess.PIPE, text=True) as process:
+    command, me = [sys.executable, "-m", "domov", "serve", "--port", "0"], os.getpid()
+    with subprocess.Popen(
+        command,
+        env=environment(home, **settings),
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=None if sys.platform == "win32" else lambda: die_with_parent(me),
+    ) as process:
         try:
             assert process.stderr
             words = process.stderr.readline()

@@ -45,7 +45,7 @@ class Outbound:
     def __init__(self, ledger: Path, *, offline: bool, silence_seconds: float = SILENCE_SECONDS) -> None:
         """silence_seconds  how long a host may say nothing before the connection counts as broken"""
         self.ledger, self.offline, self.silence_seconds = ledger, offline, silence_seconds
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}  # by whether they may go through a proxy
+        self._sessions: dict[tuple[bool, bool], aiohttp.ClientSession] = {}  # by `_connections`' arguments
 
     async def __aenter__(self) -> "Outbound":
         return self
@@ -129,7 +129,7 @@ class Outbound:
                 hint="set DOMOV_OFFLINE=0 to allow it",
             )
         try:
-            response = await self._connections(proxies=not stays_here).request(
+            response = await self._connections(proxies=not stays_here, lasting=body is None).request(
                 "GET" if body is None else "POST",
                 url,
                 data=body,
@@ -153,13 +153,19 @@ class Outbound:
         self._record(url, reason, str(response.status))
         return response
 
-    def _connections(self, *, proxies: bool) -> aiohttp.ClientSession:
-        if proxies not in self._sessions:
+    def _connections(self, *, proxies: bool, lasting: bool) -> aiohttp.ClientSession:
+        """lasting: a connection is used again; llama-server closes it after a streamed answer, without a word."""
+        if (proxies, lasting) not in self._sessions:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=self.silence_seconds)
             # identity: a byte range of a compressed answer would not be a range of the file
             headers = {"Accept-Encoding": "identity", "User-Agent": "domov"}
-            self._sessions[proxies] = aiohttp.ClientSession(timeout=timeout, trust_env=proxies, headers=headers)
-        return self._sessions[proxies]
+            self._sessions[proxies, lasting] = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(force_close=not lasting),
+                timeout=timeout,
+                trust_env=proxies,
+                headers=headers,
+            )
+        return self._sessions[proxies, lasting]
 
     def _record(self, url: str, reason: str, outcome: str) -> None:
         parts = urlsplit(url)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,15 @@ import pytest
 
 from benchmarks.servers import plain_server
 from domov.store.models import Model
-from tests.api.conftest import Server
+from tests.api.conftest import Server, serving
 from tests.conftest import STARTER, domov, environment
+
+
+@pytest.fixture(scope="module")
+def server(starter_home: Path) -> Iterator[Server]:
+    with serving(starter_home) as running:
+        yield running
+
 
 FIGURE = {"median", "lowest", "highest", "rounds"}
 
