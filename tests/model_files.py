@@ -44,7 +44,7 @@ KEY = b"tokenizer.chat_template"
 def with_template(model: bytes, template: str) -> bytes:
     """A GGUF file with another chat template, made so long that the tensors stay aligned."""
     start = model.index(KEY) + len(KEY) + 4  # the type of the value
-    (length,) = struct.unpack_from("<Q", model, start)
+    length = int.from_bytes(model[start : start + 8], "little")
     text = template.encode()
     padding = (length - len(text) - 4) % ALIGNMENT
     text = b"{#" + b" " * padding + b"#}" + text

@@ -6,9 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from domov import app, config, errors
-from domov.api import openai, server
+from domov.api import server
+from domov.api.openai import chat, completions, native, vectors
+from domov.api.openai.errors import STATUS
 from domov.cli import errors as cli_errors
 from domov.cli.main import COMMANDS
 from tests.api.conftest import serving
@@ -47,13 +50,15 @@ def test_every_route_is_documented() -> None:
     assert [route for route in sorted(routes) if f"`{route}`" not in page] == []
 
 
-def test_every_field_of_a_chat_request_is_documented() -> None:
+def test_every_field_of_a_request_is_documented() -> None:
     page = (ROOT / "docs" / "api.md").read_text("utf-8")
-    fields = {*openai.ChatBody.model_fields, *openai.UNSUPPORTED}
+    bodies: tuple[type[BaseModel], ...] = (chat.ChatBody, completions.CompletionBody, native.InfillBody)
+    bodies += (vectors.EmbeddingBody, vectors.RerankBody, native.TokenizeBody, native.DetokenizeBody)
+    fields = {*(name for body in bodies for name in body.model_fields), *chat.UNSUPPORTED}
     assert [field for field in sorted(fields) if f"`{field}`" not in page] == []
 
 
-@pytest.mark.parametrize("status", sorted({*(status for _, status, _ in openai.STATUS), 403, 405, 413, 415}))
+@pytest.mark.parametrize("status", sorted({*(status for _, status, _ in STATUS), 403, 405, 413, 415}))
 def test_every_status_of_the_api_is_documented(status: int) -> None:
     assert f"| {status} | " in (ROOT / "docs" / "api.md").read_text("utf-8")
 

@@ -12,6 +12,8 @@ from openai.types.chat import ChatCompletionMessageParam
 from tests.api.conftest import Server
 from tests.conftest import STARTER
 
+PICTURE = "data:image/png;base64,iVBORw0KGgo="
+SOUND = {"data": "UklGRg==", "format": "wav"}
 QUESTION: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Why is the sky blue?"}]
 
 
@@ -104,12 +106,36 @@ def test_a_prompt_longer_than_the_context_is_400_with_the_numbers(client: openai
         ("max_tokens", 2**40),
         ("seed", 2**80),
         ("top_p", "much"),
-        ("n", 2),
-        ("tools", [{"type": "function", "function": {"name": "f"}}]),
-        ("logprobs", True),
+        ("n", 0),
+        ("n", 10**9),
+        ("functions", [{"name": "f"}]),
+        ("tools", [{"type": "function", "function": {"name": "../../etc/passwd"}}]),
+        ("tools", [{"type": "function", "function": {"name": "f", "parameters": {"type": "nonsense"}}}]),
+        ("tool_choice", "required"),
+        ("tool_choice", {"type": "function", "function": {"name": "f"}}),
+        ("top_logprobs", 3),
+        ("logit_bias", {"99999999": 1}),
+        ("logit_bias", {"5": 1e300}),
+        ("repeat_last_n", -7),
+        ("dry_base", 1e30),
+        ("samplers", ["magic"]),
+        ("mirostat", 9),
+        ("typical_p", "NaN"),
+        ("lora", [{"id": 3, "scale": 1}]),
+        ("grammar", "root ::= nothing"),
+        ("keep_alive", "soon"),
+        ("priority", "first"),
+        ("overflow", "explode"),
+        ("continue_final_message", True),
+        ("chat_template_kwargs", {"enable_thinking": "maybe"}),
+        ("stop", ["\ud800"]),
+        ("messages", [{"role": "user", "content": "half \ud800 a pair"}]),
+        ("response_format", {"type": "json_schema", "json_schema": {"schema": {"$ref": "#"}}}),
         ("messages", []),
         ("messages", [{"role": "robot", "content": "x"}]),
         ("messages", [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]),
+        ("messages", [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": PICTURE}}]}]),
+        ("messages", [{"role": "user", "content": [{"type": "input_audio", "input_audio": SOUND}]}]),
         ("response_format", {"type": "json_schema"}),
         ("response_format", {"type": "json_schema", "json_schema": {"schema": {"type": "nonsense"}}}),
         ("model", "/etc/passwd"),
@@ -127,7 +153,10 @@ def test_what_can_not_be_honoured_is_400_and_says_what(client: openai.OpenAI, fi
     assert 10 < len(error["message"]) < 600
 
 
-@pytest.mark.parametrize("body", ["", "{", "[]", "null", '"x"', '{"model": "\\ud800"}', "[" * 1000, "\xff\xfe"])
+@pytest.mark.parametrize(
+    "body",
+    ["", "{", "[]", "null", '"x"', '{"model": "\\ud800"}', "[" * 1000, '{"model": "m", "x": ' + "[" * 5000, "\xff\xfe"],
+)
 def test_a_body_that_is_no_request_is_400(client: openai.OpenAI, body: str) -> None:
     assert post(client, body).status_code == 400
 

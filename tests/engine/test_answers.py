@@ -3,6 +3,7 @@
 import math
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -143,7 +144,7 @@ async def test_without_the_need_a_model_calls_or_speaks_and_never_in_json(plain:
 
 
 async def test_several_calls_in_one_answer_only_where_they_may_be(plain: LlamaCpp) -> None:
-    asked = {"tools": (WEATHER,), "tool_choice": "required", "max_tokens": 300}
+    asked: dict[str, Any] = {"tools": (WEATHER,), "tool_choice": "required", "max_tokens": 300}
     messages = (Message("user", "The weather in Paris, in Rome and in Oslo?"),)
     _, events, done = await ask(plain, chat(messages, parallel_tool_calls=True, **asked))
     assert done.reason in ("tool_calls", "length")
@@ -181,7 +182,7 @@ async def test_reasoning_is_apart_from_the_answer_and_kept_to_its_budget(thinker
 
 
 @pytest.mark.parametrize("off", [{"thinking": False}, {"thinking_tokens": 0}])
-async def test_thinking_can_be_turned_off(thinker: LlamaCpp, off: dict[str, object]) -> None:
+async def test_thinking_can_be_turned_off(thinker: LlamaCpp, off: dict[str, Any]) -> None:
     text, events, _ = await ask(thinker, chat(max_tokens=10, **off))
     assert text and not [e for e in events if isinstance(e, ReasoningDelta)]
 
