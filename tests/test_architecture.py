@@ -100,6 +100,7 @@ def test_nothing_but_outbound_and_the_worker_engine_opens_connections() -> None:
     """The one door: a client library anywhere else would go around the ledger and offline mode."""
     doors = {
         "outbound.py",
+        "api/client.py",
         "engine/connection.py",
         "engine/llamacpp.py",
         "engine/worker.py",

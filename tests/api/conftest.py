@@ -24,10 +24,10 @@ class Server:
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[Server]:
+def serving(home: Path, **more: str) -> Iterator[Server]:
     """`domov serve` in a process of its own, ended as Ctrl-C ends it if it is not dead already."""
     command = [sys.executable, "-m", "domov", "serve", "--port", "0"]
-    with subprocess.Popen(command, env=environment(home), stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, env=environment(home, **more), stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
         words = process.stderr.readline()
         found = re.search(r":(\d+)/v1", words)

@@ -48,31 +48,31 @@ def make(machine: Machine, **options: float) -> Adapting:
 
 
 def test_an_idle_machine_gives_all_its_cores() -> None:
-    assert threads_for(cores=8, free_processors=8.0, running=1) == Threads(8, 8)
+    assert threads_for(Threads(8, 8), free_processors=8.0, running=1) == Threads(8, 8)
 
 
 def test_decoding_takes_the_free_cores_and_reading_all_of_them() -> None:
-    assert threads_for(cores=8, free_processors=4.9, running=1) == Threads(5, 8)
-    assert threads_for(cores=2, free_processors=1.7, running=1) == Threads(1, 2)
+    assert threads_for(Threads(8, 8), free_processors=4.9, running=1) == Threads(5, 8)
+    assert threads_for(Threads(2, 2), free_processors=1.7, running=1) == Threads(1, 2)
 
 
 def test_there_is_always_one_thread() -> None:
-    assert threads_for(cores=2, free_processors=-3.0, running=1) == Threads(1, 2)
-    assert threads_for(cores=2, free_processors=2.0, running=5) == Threads(1, 1)
+    assert threads_for(Threads(2, 2), free_processors=-3.0, running=1) == Threads(1, 2)
+    assert threads_for(Threads(2, 2), free_processors=2.0, running=5) == Threads(1, 1)
 
 
 def test_models_that_run_together_share_the_cores() -> None:
-    assert threads_for(cores=8, free_processors=8.0, running=2) == Threads(4, 4)
+    assert threads_for(Threads(8, 8), free_processors=8.0, running=2) == Threads(4, 4)
 
 
 def test_what_any_desktop_uses_costs_no_thread() -> None:
-    assert threads_for(cores=2, free_processors=1.85, running=1).decoding == 2
+    assert threads_for(Threads(2, 2), free_processors=1.85, running=1).decoding == 2
 
 
 async def test_a_busy_machine_is_noticed_and_so_is_its_end() -> None:
     machine, worker = Machine(), Told(1)
     watch = make(machine)
-    watch.join(worker, threads=2)
+    watch.join(worker, most=Threads(2, 2))
     with watch.calculating(worker):
         assert worker.threads == [Threads(2, 2)]
         machine.others = 1.0
@@ -86,7 +86,7 @@ async def test_a_busy_machine_is_noticed_and_so_is_its_end() -> None:
 async def test_a_quota_that_neighbours_use_up_counts_too() -> None:
     worker = Told(1)
     watch = make(Machine(), quota=1.0)
-    watch.join(worker, threads=2)
+    watch.join(worker, most=Threads(2, 2))
     with watch.calculating(worker):
         await asyncio.sleep(0.02)
     assert worker.threads[-1].decoding == 1
@@ -95,8 +95,8 @@ async def test_a_quota_that_neighbours_use_up_counts_too() -> None:
 async def test_a_second_model_halves_the_share_and_gives_it_back() -> None:
     first, second = Told(1), Told(2)
     watch = make(Machine())
-    watch.join(first, threads=2)
-    watch.join(second, threads=2)
+    watch.join(first, most=Threads(2, 2))
+    watch.join(second, most=Threads(2, 2))
     with watch.calculating(first):
         with watch.calculating(second):
             assert first.threads[-1] == second.threads[-1] == Threads(1, 1)
@@ -106,7 +106,7 @@ async def test_a_second_model_halves_the_share_and_gives_it_back() -> None:
 async def test_nothing_is_watched_while_nothing_runs() -> None:
     machine, worker = Machine(), Told(1)
     watch = make(machine)
-    watch.join(worker, threads=2)
+    watch.join(worker, most=Threads(2, 2))
     with watch.calculating(worker):
         await asyncio.sleep(0.01)
     await asyncio.sleep(0.01)

@@ -27,14 +27,14 @@ class Threads:
     prompt: int
 
 
-def threads_for(*, cores: int, free_processors: float, running: int) -> Threads:
-    """The threads of each of `running` models.
+def threads_for(most: Threads, *, free_processors: float, running: int) -> Threads:
+    """The threads of a model that has `most` when it is alone on an idle machine.
 
-    cores            most that one model may use
     free_processors  cores that no other program uses now
+    running          models that calculate now, this one included
     """
     free = int(max(0.0, free_processors) + NOISE_PROCESSORS)
-    return Threads(max(1, min(cores, free // running)), max(1, cores // running))
+    return Threads(max(1, min(most.decoding, free // running)), max(1, most.prompt // running))
 
 
 class Worker(Protocol):
@@ -59,14 +59,14 @@ class Adapting:
     quota: float | None
     read: Callable[[list[int]], Load]
     _workers: dict[Worker, int] = field(default_factory=dict)  # with the number of its calculations now
-    _most: dict[Worker, int] = field(default_factory=dict)
+    _most: dict[Worker, Threads] = field(default_factory=dict)
     _told: dict[Worker, Threads] = field(default_factory=dict)
     _free: list[float] = field(default_factory=list)
     _watching: "asyncio.Task[None] | None" = None
 
-    def join(self, worker: Worker, *, threads: int) -> None:
+    def join(self, worker: Worker, *, most: Threads) -> None:
         """From here on its work counts as ours, and it has at most so many threads."""
-        self._workers[worker], self._most[worker] = 0, threads
+        self._workers[worker], self._most[worker] = 0, most
 
     def leave(self, worker: Worker) -> None:
         self._workers.pop(worker, None)
@@ -118,7 +118,7 @@ class Adapting:
             return
         free = min(self._free, default=float(self.processors))
         for worker in running:
-            threads = threads_for(cores=self._most[worker], free_processors=free, running=len(running))
+            threads = threads_for(self._most[worker], free_processors=free, running=len(running))
             if self._told.get(worker) != threads:
                 self._told[worker] = threads
                 worker.set_threads(threads)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import aiohttp
 
-from domov.engine.adapting import Adapting
+from domov.engine.adapting import Adapting, Threads
 from domov.engine.launch import Endpoint, Launch
 from domov.engine.process import WorkerProcess
 from domov.engine.slots import Slots
@@ -64,7 +64,8 @@ class Connection:
             states=care.states,
         )
         if self._adapting is not None:
-            self._adapting.join(worker, threads=launch.threads)
+            most = Threads(launch.threads, launch.options.batch_threads or launch.threads)
+            self._adapting.join(worker, most=most)
 
     def _calculating(self) -> AbstractContextManager[None]:
         """While the worker has something to calculate."""
