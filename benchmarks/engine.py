@@ -121,7 +121,10 @@ def _throughput(address: Address, questions: list[Question]) -> float:
 def edit(stage: Stage) -> Row:
     """An answer that repeats most of its source: where guessing the next words from it pays."""
     question = Question(REPEAT + EDITED, tokens=stage.many(120, quick=8))
-    ours, theirs = stage.in_turn(question, 5)
+    with gateway(stage.home, options='speculation = "ngram"') as server:
+        ours, theirs = in_turn(
+            lambda: ask(server.address, question), lambda: ask(stage.theirs, question), stage.many(5)
+        )
     sides = compare([a.decoding_speed for a in ours], [b.decoding_speed for b in theirs])
     texts = {answer.text for answer in (*ours, *theirs)}
     row = compared("decoding, a text edited", Wanted(1.3), sides)

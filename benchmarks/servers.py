@@ -46,8 +46,13 @@ def environment(home: Path, **settings: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def gateway(home: Path, **settings: str) -> Iterator[Gateway]:
-    """`domov serve`, with its model loaded and warm. Settings are DOMOV_ variables."""
+def gateway(home: Path, *, options: str = "", **settings: str) -> Iterator[Gateway]:
+    """`domov serve`, with its model loaded and warm.
+
+    options   of the model, as they stand in config.toml
+    settings  DOMOV_ variables
+    """
+    (home / "config.toml").write_text(f'[models."{MODEL}"]\n{options}\n', "utf-8")
     command = [sys.executable, "-m", "domov", "serve", "--port", "0"]
     with subprocess.Popen(command, env=environment(home, **settings), stderr=subprocess.PIPE, text=True) as process:
         try:

@@ -202,6 +202,13 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
                 hub.release.wait(WAIT_SECONDS)
             self._send(hub.answer(request, fault), fault)
 
+        def do_POST(self) -> None:
+            """Answers with what it was sent."""
+            headers = self.headers
+            host = (headers["Host"] or "").partition(":")[0]
+            hub.requests.append(Seen(host, self.path, None, headers["Authorization"]))
+            self._send(Answer(200, self.rfile.read(int(headers["Content-Length"]))), Fault())
+
         def _send(self, answer: Answer, fault: Fault) -> None:
             self.close_connection = True
             self.send_response(answer.status)

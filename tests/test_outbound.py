@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from domov.errors import AccessDenied, ConnectionBroken, DownloadFailed, HomeUnusable, NotFound, Offline
-from domov.outbound import MOST_REDIRECTS, Outbound, check_status, read_body, redirected, without_secrets
+from domov.outbound import MOST_REDIRECTS, Outbound, check_status, is_loopback, read_body, redirected, without_secrets
 from tests.hub import WAIT_SECONDS, Fault, Hub
 
 
@@ -65,6 +65,45 @@ async def test_a_connection_leaves_one_row_without_query_or_token(outbound: Outb
     assert row == {"reason": "a test", "host": "localhost", "path": "/a", "outcome": "200"}
     assert moment.endswith("Z")
     assert b"secret" not in ledger.read_bytes()
+
+
+async def test_a_post_is_sent_once_and_leaves_a_row(outbound: Outbound, hub: Hub, ledger: Path) -> None:
+    async with outbound.post(f"{hub.url}/v1", body=b'{"a": 1}', reason="a test", token="secret") as response:
+        assert await response.read() == b'{"a": 1}'  # the hub answers with what it was sent
+    (seen,) = hub.requests
+    assert (seen.path, seen.authorization) == ("/v1", "Bearer secret")
+    assert [(r["path"], r["outcome"]) for r in rows(ledger)] == [("/v1", "200")]
+
+
+async def test_offline_a_post_reaches_this_machine_and_no_other(hub: Hub, ledger: Path) -> None:
+    async with Outbound(ledger, offline=True) as closed:
+        async with closed.post(f"{hub.url}/v1", body=b"{}", reason="a test") as response:
+            assert response.status == 200
+        with pytest.raises(Offline, match="not sent"):
+            async with closed.post("http://192.0.2.1/v1", body=b"{}", reason="a test"):
+                pass
+    assert [r["outcome"] for r in rows(ledger)] == ["200", "forbidden: offline mode"]
+
+
+async def test_what_is_asked_of_this_machine_goes_through_no_proxy(
+    outbound: Outbound, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    async with outbound.post(f"{hub.url}/v1", body=b"{}", reason="a test") as response:
+        assert response.status == 200
+    with pytest.raises(ConnectionBroken):
+        async with outbound.post("http://192.0.2.1/v1", body=b"{}", reason="a test"):
+            pass
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.8.8", "[::1]"])
+def test_this_machine_has_these_names(host: str) -> None:
+    assert is_loopback(f"http://{host}:1/v1")
+
+
+@pytest.mark.parametrize("host", ["localhost.example", "10.0.0.1", "0.0.0.0", "127.0.0.1.example", "128.0.0.1"])
+def test_and_not_these(host: str) -> None:
+    assert not is_loopback(f"http://{host}:1/v1")
 
 
 async def test_a_password_in_an_address_stays_out_of_the_ledger(outbound: Outbound, hub: Hub, ledger: Path) -> None:

@@ -5,6 +5,7 @@ Commands and dialects get an App and use what is in it; nothing above this file 
 
 import hashlib
 import importlib.metadata
+import itertools
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -12,11 +13,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from domov import config
 from domov.config import ALL_MODELS, Config
+from domov.engine import calibration
 from domov.engine.adapting import Adapting
+from domov.engine.calibration import Conditions, Tuning
 from domov.engine.connection import Care
 from domov.engine.launch import Endpoint, Launch
 from domov.engine.llamacpp import LlamaCpp
@@ -29,7 +32,7 @@ from domov.hardware.cpu import affinity, read_cpu
 from domov.hardware.load import read_load
 from domov.hardware.memory import read_memory
 from domov.options import ModelOptions
-from domov.outbound import Outbound
+from domov.outbound import SILENCE_SECONDS, Outbound
 from domov.sizing.plan import Plan, make_plan
 from domov.store import catalogue, pip_settings
 from domov.store.gguf import Header
@@ -37,6 +40,7 @@ from domov.store.models import Model, Models
 from domov.store.names import PathName, parse
 from domov.store.pull import Puller
 from domov.store.shape import ModelShape, shape_of
+from domov.types import Overflow
 
 
 @dataclass(frozen=True)
@@ -57,20 +61,30 @@ class App:
 
     @cached_property
     def adapting(self) -> Adapting | None:
-        """Who decides on the threads of running models; None where they are set by hand or stay as they are."""
-        if not self.config.adapt_threads or self.config.threads:
+        """Who decides on the threads of running models; None where a setting forbids it."""
+        if not self.config.adapt_threads:
             return None
         cpu = read_cpu()
         return Adapting(
-            cores=cpu.usable_cores,
             processors=cpu.logical,
             quota=cpu.quota,
             read=lambda pids: read_load(pids, processors=frozenset(affinity())),
         )
 
+    @cached_property
+    def _measured(self) -> "itertools.count[int]":
+        return itertools.count()
+
+    @asynccontextmanager
+    async def outbound(self, *, silence_seconds: float = SILENCE_SECONDS) -> AsyncIterator[Outbound]:
+        """The one door, for as long as the block lasts."""
+        ledger = self.config.logs / "outbound.jsonl"
+        async with Outbound(ledger, offline=self.config.offline, silence_seconds=silence_seconds) as outbound:
+            yield outbound
+
     @asynccontextmanager
     async def puller(self) -> AsyncIterator[Puller]:
-        async with Outbound(self.config.logs / "outbound.jsonl", offline=self.config.offline) as outbound:
+        async with self.outbound() as outbound:
             yield Puller(
                 self.models,
                 outbound,
@@ -95,18 +109,59 @@ class App:
 
     def options(self, model: Model) -> ModelOptions:
         """The options set for a model, under its whole name or one that leads to it. Raises BadOption, NoSuchModel."""
-        return self._resolved(model, model.header())
+        return self._resolved(model, model.header(), self.tuning(model))
 
     def open_engine(self, model: Model) -> Engine:
         """An engine for the model, not started yet. Raises BadModelFile, BadOption, EngineUnavailable."""
         return self._open_planned(model)[0]
 
+    def open_for_measuring(self, model: Model, tuning: Tuning, *, context_tokens: int) -> Engine:
+        """An engine with these settings, one conversation and no memory, that nothing changes while it runs."""
+        header = model.header()
+        measured = replace(self._resolved(model, header), context_tokens=context_tokens, slots=1, prompt_cache_mib=0)
+        options = replace(measured, **tuning.options)  # type: ignore[arg-type]
+        plan = self.plan(shape_of(header, name=model.name), options)
+        launch = self._launch(model, options, plan, states=None, spin_count=tuning.spin_count)
+        number = next(self._measured)
+        return LlamaCpp(launch, name=model.name, log=self.config.logs / f"worker-measured-{number}.log")
+
+    def tuning(self, model: Model) -> Tuning:
+        """What measuring has found for this model and this machine, so far as nothing else is set by hand.
+
+        Raises Broken for a damaged file.
+        """
+        found = calibration.load(self.config.calibrations, model.manifest.digest or "", self.conditions())
+        if found is None:
+            return Tuning()
+        by_hand = ("threads", "batch_threads") if self.config.threads else ()
+        return replace(found, options={k: v for k, v in found.options.items() if k not in by_hand})
+
+    def conditions(self) -> Conditions:
+        """What a calibration of today holds for."""
+        cpu = read_cpu()
+        return Conditions(" ".join(map(str, self._engine_build())), cpu.name, cpu.usable_cores)
+
     def _open_planned(self, model: Model) -> tuple[Engine, Plan]:
         header = model.header()
-        options = self._resolved(model, header)
+        tuning = self.tuning(model)
+        options = self._resolved(model, header, tuning)
         plan = self.plan(shape_of(header, name=model.name), options)
         states = self._states(model, options)
-        launch = Launch(
+        launch = self._launch(model, options, plan, states=states, spin_count=tuning.spin_count)
+        log = self.config.logs / f"worker-{hashlib.sha256(str(model.path).encode()).hexdigest()[:12]}.log"
+        by_hand = self.config.threads or self._resolved(model, header).threads
+        care = Care(
+            queue=self.config.queue,
+            overflow=cast(Overflow, self.config.overflow),
+            states=states,
+            adapting=None if by_hand else self.adapting,
+        )
+        return LlamaCpp(launch, name=model.name, log=log, care=care), plan
+
+    def _launch(
+        self, model: Model, options: ModelOptions, plan: Plan, *, states: States | None, spin_count: int | None
+    ) -> Launch:
+        return Launch(
             model=str(model.path.resolve()),
             endpoint=Endpoint(None),
             context_tokens=plan.context_tokens,
@@ -116,12 +171,10 @@ class App:
             sandbox=self.config.sandbox,
             slots=plan.slots,
             slot_save_path=str(states.folder) if states else None,
+            spin_count=spin_count,
             nice=self.config.nice,
             options=options,
         )
-        log = self.config.logs / f"worker-{hashlib.sha256(str(model.path).encode()).hexdigest()[:12]}.log"
-        care = Care(queue=self.config.queue, states=states, adapting=None if options.threads else self.adapting)
-        return LlamaCpp(launch, name=model.name, log=log, care=care), plan
 
     def _states(self, model: Model, options: ModelOptions) -> States | None:
         """Where the attention caches of this model, as it is loaded now, are kept."""
@@ -138,9 +191,9 @@ class App:
             return path, os.stat(path).st_size, os.stat(path).st_mtime_ns
         return "xllamacpp", importlib.metadata.version("xllamacpp")
 
-    def _resolved(self, model: Model, header: Header) -> ModelOptions:
+    def _resolved(self, model: Model, header: Header, tuning: Tuning | None = None) -> ModelOptions:
         names = [key for key in self.config.models_set if key != model.name and self._means(key, model)]
-        wanted = self.config.options_of([*names, model.name])
+        wanted = self.config.options_of([*names, model.name], (tuning or Tuning()).options)
         return resolved(wanted, header, name=model.name, find=self._file)
 
     def _means(self, key: str, model: Model) -> bool:

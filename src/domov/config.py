@@ -75,12 +75,19 @@ class Config:
         return self.home / "logs"
 
     @property
+    def calibrations(self) -> Path:
+        return self.home / "calibration"
+
+    @property
     def states(self) -> Path:
         return self.home / "states"
 
-    def options_of(self, names: Sequence[str]) -> ModelOptions:
-        """How a model is loaded: what is set for all models, then under its names, then on the command line."""
-        tables = [self.models_set.get(name, {}) for name in (ALL_MODELS, *names)]
+    def options_of(self, names: Sequence[str], measured: Mapping[str, Any] | None = None) -> ModelOptions:
+        """How a model is loaded: what is set for all models, then under its names, then on the command line.
+
+        measured  what holds where none of them says anything
+        """
+        tables = [measured or {}, *(self.models_set.get(name, {}) for name in (ALL_MODELS, *names))]
         return ModelOptions(**{k: v for table in (*tables, self.command_set) for k, v in table.items()})
 
 

@@ -6,10 +6,12 @@ has its row, and so that a token given for one host is never shown to another.
 """
 
 import asyncio
+import contextlib
+import ipaddress
 import os
 import ssl
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +27,7 @@ MOST_REDIRECTS = 5
 CONNECT_SECONDS, SILENCE_SECONDS = 15, 60
 BAD_TOKEN = "HF_TOKEN is one word; an address with a password in it can't have a token as well"
 REDIRECTS = (301, 302, 303, 307, 308)
+FETCH_AGAIN = "check the network and run the same command again: what was fetched is kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +40,19 @@ class Row:
 
 
 class Outbound:
-    """Makes GET requests for the gateway. Open it as an async context manager; it owns its connections."""
+    """Makes requests for the gateway. Open it as an async context manager; it owns its connections."""
 
     def __init__(self, ledger: Path, *, offline: bool, silence_seconds: float = SILENCE_SECONDS) -> None:
         """silence_seconds  how long a host may say nothing before the connection counts as broken"""
         self.ledger, self.offline, self.silence_seconds = ledger, offline, silence_seconds
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}  # by whether they may go through a proxy
 
     async def __aenter__(self) -> "Outbound":
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._session:
-            await self._session.close()
+        for session in self._sessions.values():
+            await session.close()
 
     @asynccontextmanager
     async def get(
@@ -68,16 +71,32 @@ class Outbound:
 
         Raises Offline where connections are forbidden, ConnectionBroken where none can be made or one ends early.
         """
-        host = _checked(url)
-        try:
+        with self._broken(_checked(url), hint=FETCH_AGAIN):
             response = await self._follow(url, reason=reason, headers=dict(headers or {}), token=token, cafile=cafile)
             async with response:
                 yield response
+
+    @asynccontextmanager
+    async def post(
+        self, url: str, *, body: bytes, reason: str, token: str | None = None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The answer to a POST of JSON, its body not yet read, whatever its status; a redirect is not followed.
+
+        What is sent to this machine itself leaves it not: loopback addresses are allowed in offline mode, and never
+        asked through a proxy. Raises what `get` raises.
+        """
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        with self._broken(_checked(url), hint="check the address, and whether the server there runs"):
+            response = await self._one(url, reason=reason, headers=headers, cafile=None, body=body)
+            async with response:
+                yield response
+
+    @contextlib.contextmanager
+    def _broken(self, host: str, *, hint: str) -> Iterator[None]:
+        try:
+            yield
         except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError) as error:
-            raise ConnectionBroken(
-                f"the connection to {host} failed: {self._words(error)}",
-                hint="check the network and run the same command again: what was fetched is kept",
-            ) from error
+            raise ConnectionBroken(f"the connection to {host} failed: {self._words(error)}", hint=hint) from error
 
     async def _follow(
         self, url: str, *, reason: str, headers: dict[str, str], token: str | None, cafile: str | None
@@ -98,18 +117,25 @@ class Outbound:
         raise DownloadFailed(f"{first.hostname} redirects more than {MOST_REDIRECTS} times")
 
     async def _one(
-        self, url: str, *, reason: str, headers: dict[str, str], cafile: str | None
+        self, url: str, *, reason: str, headers: dict[str, str], cafile: str | None, body: bytes | None = None
     ) -> aiohttp.ClientResponse:
+        """A request with a body is a POST."""
         self._check_ledger()
-        if self.offline:
+        stays_here = body is not None and is_loopback(url)
+        if self.offline and not stays_here:
             self._record(url, reason, "forbidden: offline mode")
             raise Offline(
-                f"not fetched, offline mode is on: {urlsplit(url).hostname}",
+                f"{'not fetched' if body is None else 'not sent'}, offline mode is on: {urlsplit(url).hostname}",
                 hint="set DOMOV_OFFLINE=0 to allow it",
             )
         try:
-            response = await self._connections().get(
-                url, headers=headers, allow_redirects=False, ssl=_trust(cafile) if cafile else True
+            response = await self._connections(proxies=not stays_here).request(
+                "GET" if body is None else "POST",
+                url,
+                data=body,
+                headers=headers,
+                allow_redirects=False,
+                ssl=_trust(cafile) if cafile else True,
             )
         except aiohttp.InvalidURL as error:
             raise _no_address(url) from error
@@ -127,13 +153,13 @@ class Outbound:
         self._record(url, reason, str(response.status))
         return response
 
-    def _connections(self) -> aiohttp.ClientSession:
-        if self._session is None:
+    def _connections(self, *, proxies: bool) -> aiohttp.ClientSession:
+        if proxies not in self._sessions:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=self.silence_seconds)
             # identity: a byte range of a compressed answer would not be a range of the file
             headers = {"Accept-Encoding": "identity", "User-Agent": "domov"}
-            self._session = aiohttp.ClientSession(timeout=timeout, trust_env=True, headers=headers)
-        return self._session
+            self._sessions[proxies] = aiohttp.ClientSession(timeout=timeout, trust_env=proxies, headers=headers)
+        return self._sessions[proxies]
 
     def _record(self, url: str, reason: str, outcome: str) -> None:
         parts = urlsplit(url)
@@ -172,6 +198,15 @@ def redirected(url: str, location: str) -> str:
     if urlsplit(target).scheme not in ("https", urlsplit(url).scheme):
         raise DownloadFailed(f"{urlsplit(url).hostname} redirects to an unencrypted address: {without_secrets(target)}")
     return target
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address names this machine itself: localhost, 127.0.0.0/8 or ::1."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def without_secrets(url: str) -> str:

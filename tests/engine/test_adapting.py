@@ -44,7 +44,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def make(machine: Machine, **options: float) -> Adapting:
-    return Adapting(cores=2, processors=2, quota=options.get("quota"), read=machine.read)
+    return Adapting(processors=2, quota=options.get("quota"), read=machine.read)
 
 
 def test_an_idle_machine_gives_all_its_cores() -> None:
@@ -72,7 +72,7 @@ def test_what_any_desktop_uses_costs_no_thread() -> None:
 async def test_a_busy_machine_is_noticed_and_so_is_its_end() -> None:
     machine, worker = Machine(), Told(1)
     watch = make(machine)
-    watch.join(worker)
+    watch.join(worker, threads=2)
     with watch.calculating(worker):
         assert worker.threads == [Threads(2, 2)]
         machine.others = 1.0
@@ -86,7 +86,7 @@ async def test_a_busy_machine_is_noticed_and_so_is_its_end() -> None:
 async def test_a_quota_that_neighbours_use_up_counts_too() -> None:
     worker = Told(1)
     watch = make(Machine(), quota=1.0)
-    watch.join(worker)
+    watch.join(worker, threads=2)
     with watch.calculating(worker):
         await asyncio.sleep(0.02)
     assert worker.threads[-1].decoding == 1
@@ -95,8 +95,8 @@ async def test_a_quota_that_neighbours_use_up_counts_too() -> None:
 async def test_a_second_model_halves_the_share_and_gives_it_back() -> None:
     first, second = Told(1), Told(2)
     watch = make(Machine())
-    watch.join(first)
-    watch.join(second)
+    watch.join(first, threads=2)
+    watch.join(second, threads=2)
     with watch.calculating(first):
         with watch.calculating(second):
             assert first.threads[-1] == second.threads[-1] == Threads(1, 1)
@@ -106,7 +106,7 @@ async def test_a_second_model_halves_the_share_and_gives_it_back() -> None:
 async def test_nothing_is_watched_while_nothing_runs() -> None:
     machine, worker = Machine(), Told(1)
     watch = make(machine)
-    watch.join(worker)
+    watch.join(worker, threads=2)
     with watch.calculating(worker):
         await asyncio.sleep(0.01)
     await asyncio.sleep(0.01)

@@ -17,6 +17,7 @@ COMMANDS = {
     "ps": ("domov.cli.ps:ps", "the models that the running server has in memory"),
     "stop": ("domov.cli.stop:stop", "unload a model from the running server"),
     "doctor": ("domov.cli.doctor:doctor", "what this machine has, and what could be better"),
+    "bench": ("domov.cli.bench:bench", "how fast a model answers here, or at another address"),
     "pull": ("domov.cli.pull:pull", "fetch a model"),
     "list": ("domov.cli.list:list_", "the models that are here"),
     "show": ("domov.cli.show:show", "what a model is made of"),

@@ -50,27 +50,27 @@ class Worker(Protocol):
 class Adapting:
     """Watches the machine while models calculate, and only then.
 
-    cores       most threads of one model
     processors  logical processors that this process may run on
     quota       processors' worth of time that a container allows; None: no limit
     read        the counters of the machine, given the processes that are ours
     """
 
-    cores: int
     processors: int
     quota: float | None
     read: Callable[[list[int]], Load]
     _workers: dict[Worker, int] = field(default_factory=dict)  # with the number of its calculations now
+    _most: dict[Worker, int] = field(default_factory=dict)
     _told: dict[Worker, Threads] = field(default_factory=dict)
     _free: list[float] = field(default_factory=list)
     _watching: "asyncio.Task[None] | None" = None
 
-    def join(self, worker: Worker) -> None:
-        """From here on its work counts as ours."""
-        self._workers[worker] = 0
+    def join(self, worker: Worker, *, threads: int) -> None:
+        """From here on its work counts as ours, and it has at most so many threads."""
+        self._workers[worker], self._most[worker] = 0, threads
 
     def leave(self, worker: Worker) -> None:
         self._workers.pop(worker, None)
+        self._most.pop(worker, None)
         self._told.pop(worker, None)
         self._tell()
 
@@ -117,8 +117,8 @@ class Adapting:
         if not running:
             return
         free = min(self._free, default=float(self.processors))
-        threads = threads_for(cores=self.cores, free_processors=free, running=len(running))
         for worker in running:
+            threads = threads_for(cores=self._most[worker], free_processors=free, running=len(running))
             if self._told.get(worker) != threads:
                 self._told[worker] = threads
                 worker.set_threads(threads)

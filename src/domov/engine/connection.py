@@ -10,14 +10,14 @@ from typing import Any, Protocol
 import aiohttp
 
 from domov.engine.adapting import Adapting
-from domov.engine.launch import Endpoint
+from domov.engine.launch import Endpoint, Launch
 from domov.engine.process import WorkerProcess
 from domov.engine.slots import Slots
 from domov.engine.states import States
 from domov.engine.traits import Traits, read_traits
 from domov.engine.wire_errors import error_of, from_json, to_json
 from domov.errors import Broken
-from domov.types import Done, Event, Progress
+from domov.types import Done, Event, Overflow, Progress
 
 CONNECT_SECONDS = 10
 ORDER_SECONDS = 120  # for an order that is carried out at once, the saving of a large cache to a slow disk included
@@ -28,12 +28,16 @@ SHORTEST_READ_SECONDS = 0.025
 class Care:
     """How a gateway looks after the worker of one model.
 
-    queue     requests that may wait for a slot
-    states    where attention caches are kept; None: nowhere
-    adapting  who decides on its threads while it calculates; None: nobody
+    queue            requests that may wait for a slot
+    overflow         what to do with a conversation that outgrows the context, where a request does not say
+    silence_seconds  after so long a worker that should stream is given up; busy ones send a sign every few seconds
+    states           where attention caches are kept; None: nowhere
+    adapting         who decides on its threads while it calculates; None: nobody
     """
 
     queue: int = 64
+    overflow: Overflow = "drop_oldest"
+    silence_seconds: float = 60.0
     states: States | None = None
     adapting: Adapting | None = None
 
@@ -47,13 +51,20 @@ class Reader(Protocol):
 class Connection:
     """Lives as long as its worker. Raises aiohttp's errors where that ends; the engine says what they mean."""
 
-    def __init__(self, worker: WorkerProcess, care: Care, *, slots: int, context_tokens: int) -> None:
+    def __init__(self, worker: WorkerProcess, launch: Launch, care: Care) -> None:
         self.worker, self._adapting = worker, care.adapting
+        self._stream_limit = aiohttp.ClientTimeout(total=None, sock_read=care.silence_seconds)
         self._session = _session(worker.endpoint)
-        self.traits = Traits(context_tokens, slots)  # until the worker has been asked
-        self.slots = Slots(slots, self.order, queue=care.queue, context_tokens=context_tokens, states=care.states)
+        self.traits = Traits(launch.context_tokens, launch.slots)  # until the worker has been asked
+        self.slots = Slots(
+            launch.slots,
+            self.order,
+            queue=care.queue,
+            context_tokens=launch.context_tokens,
+            states=care.states,
+        )
         if self._adapting is not None:
-            self._adapting.join(worker)
+            self._adapting.join(worker, threads=launch.threads)
 
     def _calculating(self) -> AbstractContextManager[None]:
         """While the worker has something to calculate."""
@@ -75,7 +86,7 @@ class Connection:
         """What a streamed answer says. Raises what its errors mean, and BadRequest for fields that JSON can't hold."""
         body = to_json(fields)
         with self._calculating():
-            async with self._session.post(path, data=body) as response:
+            async with self._session.post(path, data=body, timeout=self._stream_limit) as response:
                 if response.status != 200:
                     raise error_of(from_json(await response.read()))
                 pace = _Pace(response)

@@ -30,6 +30,7 @@ class Launch:
     sandbox: bool = True
     slots: int = 1  # as decided
     slot_save_path: str | None = None  # folder for saved states; None: they can't be saved
+    spin_count: int | None = None  # how long threads wait awake for each other (GOMP_SPINCOUNT); None: the default
     nice: int = 0  # priority; negative ones only where the system allows them
     options: ModelOptions = field(default_factory=ModelOptions)  # its files as paths, its task known
 

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ import aiohttp
 
 from domov.engine.answer import answer, rendered, tokens_of
 from domov.engine.connection import Care, Connection
+from domov.engine.fitting import counter, fit
 from domov.engine.launch import Launch
 from domov.engine.process import WorkerProcess
 from domov.engine.protocol import Abilities
@@ -64,6 +66,12 @@ class LlamaCpp:
     async def stream(self, request: ChatRequest | CompletionRequest) -> AsyncIterator[Event]:
         """The answer. If the worker dies before the first word of it, it is asked once more of a new one."""
         self._must_be("chat", "writes no text")
+        dropped = None
+        if isinstance(request, ChatRequest):
+            context_tokens = (await self._connected()).traits.context_tokens
+            request, dropped = await fit(
+                request, context_tokens=context_tokens, count=counter(self), policy=self._care.overflow
+            )
         for last_try in (False, True):
             connection = await self._connected()
             event: Event | None = None
@@ -74,7 +82,7 @@ class LlamaCpp:
                     aclosing(answer(connection, request, {"id_slot": slot})) as events,  # type: ignore[type-var]
                 ):
                     async for event in events:
-                        yield event
+                        yield replace(event, dropped=dropped) if isinstance(event, Done) else event
             except LOST as error:
                 cause = error
             if isinstance(event, Done):
@@ -141,9 +149,7 @@ class LlamaCpp:
                     self._connection = None
                 worker = WorkerProcess(self._launch, name=self.name, log=self._log)
                 await worker.start()
-                connection = Connection(
-                    worker, self._care, slots=self._launch.slots, context_tokens=self._launch.context_tokens
-                )
+                connection = Connection(worker, self._launch, self._care)
                 try:
                     await connection.learn()
                 except BaseException:

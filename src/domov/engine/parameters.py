@@ -13,6 +13,8 @@ from domov.engine.launch import Launch
 from domov.errors import BadOption
 from domov.options import AdapterFile, ModelOptions
 
+PING_SECONDS = 5  # a worker that streams says so often that it is there, while it reads or waits too
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -53,6 +55,7 @@ def parameters(launch: Launch) -> list[Parameter]:
         # a request says itself whether its last message is to be written on
         Parameter("prefill_assistant", "--no-prefill-assistant", True, False),
         Parameter("endpoint_metrics", "--metrics", True),
+        Parameter("sse_ping_interval", "--sse-ping-interval", PING_SECONDS),
         Parameter("offline", "--offline", True),
     ]
 

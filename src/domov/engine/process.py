@@ -76,7 +76,7 @@ class WorkerProcess:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
-                env=environment(os.environ),
+                env=environment(os.environ, self._launch.spin_count),
                 start_new_session=sys.platform != "win32",  # Ctrl-C in the terminal is the gateway's business
             )
         finally:
@@ -121,10 +121,10 @@ class WorkerProcess:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def environment(own: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a worker, from that of its gateway."""
+def environment(own: Mapping[str, str], spin_count: int | None = None) -> dict[str, str]:
+    """The environment of a worker, from that of its gateway. A waiting policy that the user has set stays."""
     kept = {key: value for key, value in own.items() if PASSED_ON.fullmatch(key)}
-    return {"GOMP_SPINCOUNT": SPIN_COUNT, **kept}
+    return {"GOMP_SPINCOUNT": SPIN_COUNT if spin_count is None else str(spin_count), **kept}
 
 
 def ending(returncode: int | None) -> str:
