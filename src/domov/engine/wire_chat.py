@@ -39,7 +39,6 @@ def chat_fields(request: ChatRequest, traits: Traits) -> dict[str, Any]:
 
     Raises BadRequest for what the model can't do or no engine can.
     """
-    _check(request, traits)
     fields = template_fields(request, traits)
     fields |= sampling_fields(request.sampling, traits) | answer_fields(request, traits)
     fields["stream_options"] = {"include_usage": True}
@@ -56,7 +55,8 @@ def chat_fields(request: ChatRequest, traits: Traits) -> dict[str, Any]:
 
 
 def template_fields(request: ChatRequest, traits: Traits) -> dict[str, Any]:
-    """What decides the prompt that the model's template makes."""
+    """What decides the prompt that the model's template makes. Raises BadRequest as `chat_fields` does."""
+    _check(request, traits)
     tools = allowed_tools(request)
     messages = request.messages if traits.shows_tools else told_in_words(request, traits)
     fields: dict[str, Any] = {"messages": [message_table(message) for message in messages]}
