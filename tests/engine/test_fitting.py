@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -107,7 +108,7 @@ async def test_a_real_model_answers_what_was_made_to_fit(starter: Model, tmp_pat
         whole = await count(request)
         assert 1024 < whole < most_tokens(request)
         with pytest.raises(ContextOverflow) as caught:
-            await ask_of(engine, request)
+            await ask_of(engine, replace(request, overflow="stop"))
         assert caught.value.prompt_tokens == whole, "counted as the engine counts"
         fitted, dropped = await fit(request, context_tokens=1024, count=count)
         assert dropped and dropped.messages == tuple(range(len(dropped.messages)))
