@@ -152,16 +152,20 @@ class LlamaCpp:
                 connection = Connection(worker, self._launch, self._care)
                 try:
                     await connection.learn()
+                except LOST as error:
+                    raise await self._died(connection, "as soon as it was loaded") from error
                 except BaseException:
                     await connection.drop()
                     raise
                 self._connection = connection
             return self._connection
 
-    async def _died(self, connection: Connection) -> WorkerDied:
-        why = await connection.worker.reason()
-        await connection.drop()  # one that hangs is no use either
+    async def _died(self, connection: Connection, when: str = "in the middle of an answer") -> WorkerDied:
+        try:
+            why = await connection.worker.reason()
+        finally:
+            await connection.drop()  # one that hangs is no use either
         return WorkerDied(
-            f"{self.name} stopped in the middle of an answer: {why}",
+            f"{self.name} stopped {when}: {why}",
             hint=f"ask again, it is started anew; llama.cpp's own words are in {self._log}",
         )
