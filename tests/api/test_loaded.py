@@ -58,14 +58,14 @@ def test_keep_alive_of_one_request_unloads_at_once_or_never(home: Path) -> None:
 
 
 def test_a_running_model_is_shown_and_can_not_be_stopped(home: Path) -> None:
-    with (
-        serving(home) as server,
-        httpx2.stream("POST", f"{server.url}/v1/chat/completions", json=body(400, stream=True, ignore_eos=True), timeout=60) as answer,
-    ):
-        next(answer.iter_bytes())
-        (row,) = loaded(server)
+    asked = body(400, stream=True, ignore_eos=True)
+    with serving(home) as server:
+        with httpx2.stream("POST", f"{server.url}/v1/chat/completions", json=asked, timeout=60) as answer:
+            pieces = answer.iter_bytes()  # kept: without it the stream would be closed
+            next(pieces)
+            (row,) = loaded(server)
+            refused = httpx2.post(f"{server.url}/api/domov/unload", json={"model": STARTER})
         assert (row["state"], row["running"]) == ("running", 1)
-        refused = httpx2.post(f"{server.url}/api/domov/unload", json={"model": STARTER})
         assert refused.status_code == 503
         assert int(refused.headers["retry-after"]) >= 1
 
