@@ -1,0 +1,149 @@
+"""Predicted against really allocated memory, for models' true shapes: `make bench-fit`.
+
+Each row loads a file in llama.cpp and compares its buffers with what `domov.sizing` says from the header alone. The
+files are hollow (sparse, all weights 0): what is allocated does not depend on the weights. A quick choice of rows is
+tests/sizing/test_allocated.py; `--speed` compares predicted and measured speed, with real weights.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import shapes
+from domov.engine.allocated import Allocated, parse_log
+from domov.sizing.memory import Memory, memory
+from domov.sizing.settings import Settings
+from domov.store import blueprint
+from domov.store.gguf import read_header
+from domov.store.shape import ModelShape, shape_of
+
+MIB = 1 << 20
+WORST, MEDIAN = 0.05, 0.01
+# xllamacpp's server as the worker starts it, but for the warm-up and for weights packed anew, which only take time here.
+LOAD = """
+import json, os, sys
+import xllamacpp as x
+o = json.loads(sys.argv[1])
+p = x.CommonParams()
+p.model.path = o["file"]
+p.n_ctx, p.n_parallel = o["context_tokens"] * o["slots"], o["slots"]
+p.n_batch, p.n_ubatch = o["batch_tokens"], o["micro_batch_tokens"]
+p.cache_type_k = p.cache_type_v = getattr(x.ggml_type, "GGML_TYPE_" + o["cache_type"].upper())
+p.flash_attn_type = x.llama_flash_attn_type(int(o["flash_attention"]))
+p.embedding = o["embeddings"]
+p.n_gpu_layers = 0
+p.verbosity, p.offline, p.ui, p.warmup, p.fit_params, p.no_extra_bufts = 4, True, False, False, False, True
+server = x.Server(p)  # kept: its end can hang
+os._exit(0)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    model: str
+    quantization: str
+    settings: Settings
+    predicted: Memory
+    allocated: Allocated
+
+    @property
+    def error(self) -> float:
+        """Of the whole; 0.01 is one percent too much."""
+        return self.predicted.buffers_bytes / self.allocated.bytes_of() - 1
+
+    @property
+    def beside_weights_error(self) -> float:
+        """The same without the weights, which are easy."""
+        predicted = self.predicted.buffers_bytes - self.predicted.weights_bytes
+        return predicted / (self.allocated.bytes_of() - self.allocated.bytes_of("weights")) - 1
+
+
+def variations(contexts: Iterable[int] = (2048, 8192, 32768)) -> Iterator[Settings]:
+    for context in contexts:
+        yield Settings(context)
+        yield Settings(context // 4, slots=4)
+    yield Settings(8192, flash_attention=False)
+    yield Settings(4096, slots=2, cache_type="q8_0")
+    yield Settings(16384, cache_type="q4_0")
+    yield Settings(8192, batch_tokens=128, micro_batch_tokens=128)
+
+
+def allocate(file: Path, settings: Settings) -> Allocated:
+    """Loads the file and reads what was allocated. Raises RuntimeError with llama.cpp's words."""
+    options = {name: getattr(settings, name) for name in Settings.__dataclass_fields__}
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, json.dumps({**options, "file": str(file)})],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{file.name} was not loaded: {done.stderr[-1000:]}")
+    return parse_log((done.stdout + done.stderr).splitlines())
+
+
+def compare(model: str, file: Path, settings: Settings, *, shape: ModelShape | None = None) -> Row:
+    shape = shape or shape_of(read_header(file), name=model)
+    return Row(model, shape.quantization, settings, memory(shape, settings), allocate(file, settings))
+
+
+def rows(names: Iterable[str], quantization: str, folder: Path) -> Iterator[Row]:
+    tokenizer = shapes.starter()
+    for name in names:
+        plan = blueprint.load()[name]
+        file = folder / f"{name.replace(':', '-')}.gguf"
+        shapes.write(plan, file, quantization=quantization, tokenizer=tokenizer, hollow=True)
+        shape = shape_of(read_header(file), name=name)
+        embeddings = shape.task in ("embedding", "rerank")
+        for settings in [Settings(512, embeddings=True)] if embeddings else variations():
+            yield compare(name, file, settings, shape=shape)
+        file.unlink()
+
+
+def line(row: Row) -> str:
+    s = row.settings
+    what = f"{s.context_tokens}x{s.slots} {s.cache_type}{'' if s.flash_attention else ' no-flash'}"
+    what += f" batch {s.batch_tokens}" if s.batch_tokens != 512 else ""
+    kinds = ("weights", "cache", "recurrent", "compute", "output")
+    m = row.predicted
+    predicted = (m.weights_bytes, m.cache_bytes, m.state_bytes, m.compute_bytes, m.output_bytes)
+    parts = [f"{p / MIB:.1f}/{row.allocated.bytes_of(k) / MIB:.1f}" for k, p in zip(kinds, predicted, strict=True)]
+    return (
+        f"{row.model:<21} {row.quantization:<7} {what:<26} {m.buffers_bytes / MIB:>9.1f} "
+        f"{row.allocated.bytes_of() / MIB:>9.1f} {100 * row.error:>6.2f} % {100 * row.beside_weights_error:>7.2f} %  "
+        + "  ".join(parts)
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.fit", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="models (all whose shape is known)")
+    parser.add_argument("--type", default="Q4_K_M", help="quantization (Q4_K_M)")
+    arguments = parser.parse_args()
+    names = arguments.names or list(blueprint.load())
+    write = sys.stdout.write
+    write("model                 type    context x slots, cache      predicted allocated    error  beside weights")
+    write("  weights  cache  states  compute  output (MiB, predicted/allocated)\n")
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        for row in rows(names, arguments.type, Path(folder)):
+            found.append(row)
+            write(line(row) + "\n")
+            sys.stdout.flush()
+    errors = [abs(row.error) for row in found]
+    worst, median = max(errors), statistics.median(errors)
+    good = worst <= WORST and median <= MEDIAN
+    write(f"{len(found)} rows: worst {100 * worst:.2f} % (at most 5), median {100 * median:.2f} % (at most 1): ")
+    write("ok\n" if good else "MISSED\n")
+    sys.exit(not good)
+
+
+if __name__ == "__main__":
+    main()
