@@ -18,10 +18,10 @@ from domov.engine.llamacpp import LlamaCpp
 from domov.engine.protocol import Engine
 from domov.engine.scheduler import Scheduler
 from domov.errors import EngineUnavailable
-from domov.hardware.cpu import read_cpu
-from domov.hardware.memory import read_memory
+from domov.hardware.machine import Machine
+from domov.hardware.survey import Found, find_cards, survey
 from domov.outbound import Outbound
-from domov.sizing.plan import Plan, make_plan
+from domov.sizing.plan import Plan, Wishes, make_plan
 from domov.store import catalogue, pip_settings
 from domov.store.models import Model, Models
 from domov.store.pull import Puller
@@ -42,7 +42,7 @@ class App:
 
     @asynccontextmanager
     async def puller(self) -> AsyncIterator[Puller]:
-        async with Outbound(self.config.logs / "outbound.jsonl", offline=self.config.offline) as outbound:
+        async with self.outbound() as outbound:
             yield Puller(
                 self.models,
                 outbound,
@@ -51,15 +51,31 @@ class App:
                 pip_settings=pip_settings.read(),
             )
 
-    def plan(self, shape: ModelShape) -> Plan:
-        """With what settings a model of this shape is loaded here and now."""
-        return make_plan(
-            shape,
-            free_bytes=read_memory().free_bytes,
-            cores=read_cpu().usable_cores,
-            most_context_tokens=self.config.context_tokens,
+    @cached_property
+    def _cards(self) -> Found:
+        return find_cards()
+
+    def machine(self, *, measure: bool = False) -> Machine:
+        """This machine as it is now; with `measure`, its speeds taken if they are not known yet (some seconds)."""
+        return survey(self.config.home, found=self._cards, measure=measure)
+
+    def plan(self, shape: ModelShape, *, slots: int = 1, cache_type: str = "f16", context_tokens: int = 0) -> Plan:
+        """With what settings a model of this shape is loaded here and now.
+
+        context_tokens  at most, for each slot; 0: the setting's
+        """
+        wishes = Wishes(
+            context_tokens=context_tokens or self.config.context_tokens,
+            slots=slots,
             threads=self.config.threads,
+            cache_type=cache_type,
         )
+        return make_plan(shape, self.machine(), wishes)
+
+    @asynccontextmanager
+    async def outbound(self) -> AsyncIterator[Outbound]:
+        async with Outbound(self.config.logs / "outbound.jsonl", offline=self.config.offline) as outbound:
+            yield outbound
 
     def open_engine(self, model: Model) -> Engine:
         """An engine for the model, not started yet. Raises BadModelFile, EngineUnavailable."""

@@ -19,8 +19,8 @@ MOST_SIZE = 1 << 24
 FULL_EVERY = {"gemma2": 2, "gemma3": 6, "gemma3n": 5, "gemma-embedding": 6, "cohere2": 4, "gpt-oss": 2, "exaone4": 4,
               "olmo2": 4, "llama4": 4, "smallthinker": 4}  # fmt: skip
 # They read a text at once and keep nothing of it (llama_model::create_memory).
-NO_CACHE = ("bert", "nomic-bert", "nomic-bert-moe", "jina-bert-v2", "jina-bert-v3", "neo-bert", "modern-bert", "eurobert",
-            "gemma-embedding", "t5encoder", "dream", "llada", "llada-moe")  # fmt: skip
+NO_CACHE = ("bert", "nomic-bert", "nomic-bert-moe", "jina-bert-v2", "jina-bert-v3", "neo-bert", "modern-bert",
+            "eurobert", "gemma-embedding", "t5encoder", "dream", "llada", "llada-moe")  # fmt: skip
 POOLING_RANK = 4
 
 
@@ -85,6 +85,7 @@ class ModelShape:
     experts_used: int = 0
     width: Width = field(default_factory=Width)
     task: str = "chat"  # chat, base, embedding or rerank
+    read_types: tuple[tuple[str, int], ...] = ()  # weight types, and of each the bytes read for one new token
 
     @property
     def recurrent(self) -> tuple[Recurrent, ...]:
@@ -139,6 +140,9 @@ def shape_of(header: Header, *, name: str) -> ModelShape:
         experts_used=figures.whole("expert_used_count", 0),
         width=_width(figures, tensors, all_layers),
         task=_task(figures, tensors, template),
+        read_types=tensors.read_types(
+            figures.whole("expert_used_count", 0) / max(1, figures.whole("expert_count", 0)) or 1.0
+        ),
     )
 
 
@@ -206,6 +210,16 @@ class _Tensors:
         matrix = self.others.get("output.weight") or self.others.get("token_embd.weight")
         rest = sum(t.size_bytes for n, t in self.others.items() if n not in INPUTS and n != "output.weight")
         return rest + (matrix.size_bytes if matrix else 0)
+
+    def read_types(self, experts_used: float) -> tuple[tuple[str, int], ...]:
+        """The bytes of each weight type that one new token needs; of experts the part that is used."""
+        found: dict[str, float] = {}
+        output = self.others.get("output.weight") or self.others.get("token_embd.weight")
+        for layer in (*self.of_layer.values(), {"output": output} if output else {}):
+            for name, t in layer.items():
+                share = experts_used if "_exps." in name else 1.0
+                found[t.type] = found.get(t.type, 0) + share * t.size_bytes
+        return tuple((kind, round(size)) for kind, size in sorted(found.items()))
 
     def widest(self, pattern: str, axis: int) -> int:
         """The largest size along one axis of all layers' tensors of a name."""
