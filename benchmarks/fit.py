@@ -25,7 +25,7 @@ from domov.store.shape import ModelShape, shape_of
 
 MIB = 1 << 20
 WORST, MEDIAN = 0.05, 0.01
-# xllamacpp's server as the worker starts it, but for the warm-up and for weights packed anew, which only take time here.
+# xllamacpp's server as a worker starts it, but for the warm-up and for weights packed anew, which take time.
 LOAD = """
 import json, os, sys
 import xllamacpp as x

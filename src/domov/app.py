@@ -21,11 +21,15 @@ from domov.errors import EngineUnavailable
 from domov.hardware.machine import Machine
 from domov.hardware.survey import Found, find_cards, survey
 from domov.outbound import Outbound
+from domov.sizing.choice import Offer, offers
 from domov.sizing.plan import Plan, Wishes, make_plan
-from domov.store import catalogue, pip_settings
+from domov.sizing.variants import Variant, variants
+from domov.store import blueprint, catalogue, pip_settings
+from domov.store import headers as header_of
+from domov.store.headers import Headers
 from domov.store.models import Model, Models
 from domov.store.pull import Puller
-from domov.store.shape import ModelShape
+from domov.store.shape import ModelShape, shape_of
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,25 @@ class App:
     async def outbound(self) -> AsyncIterator[Outbound]:
         async with Outbound(self.config.logs / "outbound.jsonl", offline=self.config.offline) as outbound:
             yield outbound
+
+    @cached_property
+    def headers(self) -> Headers:
+        """The headers of models, here or not."""
+        return Headers(self.models, self.outbound, endpoint=self.config.hf_endpoint, token=os.environ.get("HF_TOKEN"))
+
+    async def variants(self, name: str, machine: Machine, wishes: Wishes) -> tuple[header_of.Found, list[Variant]]:
+        """Every variant of a model on a machine. Raises what `Headers.find` and `make_plan` raise."""
+        found = await self.headers.find(name)
+        return found, list(variants(found.header, machine, wishes, name=name))
+
+    def offers(self, machine: Machine) -> list[Offer]:
+        """What of the catalogue runs on a machine, by task, from published figures alone."""
+        rows = []
+        for entry in self.models.catalogue.entries:
+            known = blueprint.load().get(entry.name.removesuffix(":latest"))
+            shape = shape_of(header_of.typed(blueprint.header(known), entry), name=entry.name) if known else None
+            rows.append((entry, shape or header_of.rough_shape(entry), shape is None))
+        return offers(rows, machine)
 
     def open_engine(self, model: Model) -> Engine:
         """An engine for the model, not started yet. Raises BadModelFile, EngineUnavailable."""

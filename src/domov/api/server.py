@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from domov.api import domov as own
 from domov.api import openai
 from domov.api.guard import Guard
 from domov.app import App
@@ -31,6 +32,7 @@ def create(domov: App) -> FastAPI:
 
     api = FastAPI(title="Domov", lifespan=lifespan, docs_url=None, redoc_url=None)
     api.include_router(openai.router(domov))
+    api.include_router(own.router(domov))
 
     @api.get("/healthz", tags=["Domov"])
     async def healthz() -> dict[str, str]:

@@ -15,6 +15,7 @@ COMMANDS = {
     "run": ("domov.cli.run:run", "ask a model, or chat with it"),
     "serve": ("domov.cli.serve:serve", "serve the models to other programs over HTTP"),
     "doctor": ("domov.cli.doctor:doctor", "what this machine has, and what could be better"),
+    "fit": ("domov.cli.fit:fit", "will a model run here, how fast; or what runs best"),
     "pull": ("domov.cli.pull:pull", "fetch a model"),
     "list": ("domov.cli.list:list_", "the models that are here"),
     "show": ("domov.cli.show:show", "what a model is made of"),

@@ -30,7 +30,7 @@ class _InitParameters(ctypes.Structure):
 
 
 class Ggml:
-    """The few functions of ggml.h, ggml-backend.h and ggml-cpu.h that are needed. Raises AttributeError without them."""
+    """The few functions of ggml that are needed. Raises AttributeError where the library does not export them."""
 
     def __init__(self, threads: int) -> None:
         import xllamacpp.xllamacpp as library  # loads llama.cpp
@@ -159,16 +159,21 @@ def measure(threads: int, *, packed: bool = True) -> dict[str, Any]:
 
     packed  as a worker packs weights; a processor for which llama.cpp can't do that ends this process
     """
-    speeds: dict[str, Any] = {"memory_bytes_per_second": copy_speed(threads)}
+    memory = copy_speed(threads)
+    speeds: dict[str, Any] = {"memory_bytes_per_second": memory}
     try:
-        ggml = Ggml(threads)
+        ggml, alone = Ggml(threads), Ggml(1)
         speeds["operation_seconds"] = operation_seconds(ggml)
-        both = {name: type_speed(ggml, kind, packed=packed and name in PACKED) for name, kind in TYPES.items()}
+        decode, prompt = {}, {}
+        for name, kind in TYPES.items():
+            together = type_speed(ggml, kind, packed=packed and name in PACKED)
+            one = type_speed(alone, kind, packed=packed and name in PACKED) if threads > 1 else together
+            # Threads wait for each other, so that busy programs slow many more than one: take what is plausible.
+            decode[name] = max(together[0], min(threads * one[0], memory))
+            prompt[name] = max(together[1], 0.9 * threads * one[1])
     except (ImportError, AttributeError, OSError) as error:
         return {**speeds, "problem": f"llama.cpp's functions can't be reached: {error}"}
-    speeds["decode_bytes_per_second"] = {name: pair[0] for name, pair in both.items()}
-    speeds["prompt_products_per_second"] = {name: pair[1] for name, pair in both.items()}
-    return speeds
+    return {**speeds, "decode_bytes_per_second": decode, "prompt_products_per_second": prompt}
 
 
 if __name__ == "__main__":

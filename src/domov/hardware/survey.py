@@ -5,13 +5,16 @@ or llama.cpp change.
 """
 
 import importlib.metadata
+import os
 import subprocess
 import sys
-from dataclasses import asdict
+import time
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import orjson
+import psutil
 
 from domov.errors import DomovError
 from domov.files import write_atomically
@@ -24,6 +27,8 @@ from domov.hardware.memory import Memory, read_memory
 
 FORMAT = 1
 SECONDS = 90
+BUSY_SHARE = 0.3  # processors' worth of other programs
+FASTEST_HARD_DISK = 300e6
 
 
 Found = tuple[Devices, Cards]
@@ -41,8 +46,8 @@ def survey(home: Path, *, found: Found | None = None, measure: bool = False) -> 
     measure  take the speeds now where none are kept in `home`
     """
     cpu = read_cpu()
-    kept = load_speeds(home, cpu)
-    speeds, problem = (kept, "") if kept or not measure else measure_speeds(home, cpu)
+    kept, quiet = load_speeds(home, cpu)
+    speeds, problem = (kept, "") if quiet or not measure else measure_speeds(home, cpu)
     return assemble(cpu, read_memory(), found or find_cards(), disk=read_disk(home), speeds=speeds, problem=problem)
 
 
@@ -98,7 +103,9 @@ def measure_speeds(home: Path, cpu: Cpu) -> tuple[Speeds | None, str]:
     """Measures and keeps; or says why not."""
     command = (sys.executable, "-P", "-m", "domov.hardware.matrices", str(cpu.usable_cores))
     try:
+        before = _busy_seconds()
         done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)
+        others = _busy_share(before)
         if done.returncode != 0:  # perhaps weights can't be packed for this processor
             done = subprocess.run((*command, "plain"), capture_output=True, timeout=SECONDS, check=False)
         table: dict[str, Any] = orjson.loads(done.stdout)
@@ -106,7 +113,10 @@ def measure_speeds(home: Path, cpu: Cpu) -> tuple[Speeds | None, str]:
     except (OSError, subprocess.TimeoutExpired, orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         return None, f"speeds could not be measured: {type(error).__name__}"
     problem = str(table.get("problem", ""))
-    record = {"format": FORMAT, "key": _key(cpu), "speeds": asdict(speeds)}
+    quiet = others < BUSY_SHARE
+    if not quiet:
+        problem = problem or "other programs were busy while speeds were measured, they are too low: run it again"
+    record = {"format": FORMAT, "key": _key(cpu), "quiet": quiet, "speeds": asdict(speeds)}
     try:
         write_atomically(home / "machine.json", orjson.dumps(record, option=orjson.OPT_INDENT_2) + b"\n")
     except DomovError as error:
@@ -114,20 +124,36 @@ def measure_speeds(home: Path, cpu: Cpu) -> tuple[Speeds | None, str]:
     return speeds, problem
 
 
-def load_speeds(home: Path, cpu: Cpu) -> Speeds | None:
-    """The speeds that were measured here with this processor and engine; None where there are none."""
+def load_speeds(home: Path, cpu: Cpu) -> tuple[Speeds | None, bool]:
+    """The speeds that were measured here with this processor and engine, and whether the machine was quiet then."""
     try:
         record = orjson.loads((home / "machine.json").read_bytes())
-        return speeds_from(record["speeds"]) if record["key"] == _key(cpu) else None
+        known = record["key"] == _key(cpu)
+        return (speeds_from(record["speeds"]), record["quiet"] is True) if known else (None, False)
     except (OSError, orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError):
-        return None
+        return None, False
+
+
+def _busy_seconds() -> tuple[float, float, float]:
+    """The time now, the seconds that all processors together have worked, and those of this process's children."""
+    times = psutil.cpu_times()
+    own = os.times()
+    return time.monotonic(), sum(times) - times.idle - getattr(times, "iowait", 0.0), own[2] + own[3]
+
+
+def _busy_share(before: tuple[float, float, float]) -> float:
+    """How many processors' worth others worked since then, beside this process's children."""
+    (start, all_before, own_before), (end, all_after, own_after) = before, _busy_seconds()
+    return max(0.0, (all_after - all_before) - (own_after - own_before)) / max(0.001, end - start)
 
 
 def measured_disk(disk: Disk | None, file: Path | None) -> Disk | None:
     """The disk with its speed, measured on a file that lies on it."""
-    if disk is None or file is None:
+    speed = read_speed(file) if disk and file else None
+    if disk is None or speed is None:
         return disk
-    return Disk(disk.total_bytes, disk.free_bytes, disk.kind, read_speed(file))
+    slow = disk.kind == "hard disk" and speed > FASTEST_HARD_DISK  # virtual machines call any disk one
+    return replace(disk, kind=None if slow else disk.kind, bytes_per_second=speed)
 
 
 def _key(cpu: Cpu) -> list[Any]:

@@ -77,7 +77,7 @@ def alternatives(rows: list[Variant], wishes: Wishes) -> list[str]:
     """What somebody can do whose wish does not fit, best first."""
     found = best(rows)
     advice = []
-    if found and rows and found is not rows[0]:
+    if found and rows[0].plan.verdict in ("no", "disk"):
         advice.append(f"take {found.quantization}: {found.quality}")
     if not found:
         if wishes.slots > 1:

@@ -5,7 +5,9 @@ that does not know ranges sends from the start and is left as soon as the header
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -17,10 +19,12 @@ from domov.outbound import Outbound, check_status, read_body
 from domov.store import blueprint
 from domov.store.blueprint import Blueprint
 from domov.store.download import Wanted
-from domov.store.gguf import Header, parse_header
-from domov.store.huggingface import find
+from domov.store.gguf import Header, parse_header, read_header
+from domov.store.huggingface import PREFERRED, HubFile, Repository, choose, look_up, wanted
 from domov.store.names import HubName, shown
 
+SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
+MOST_SHARDS = 512
 FIRST_BYTES, STEP_BYTES = 1 << 20, 4 << 20
 UNKNOWN_BYTES = 1 << 60
 MOST_CONFIG_BYTES = 1 << 20
@@ -63,22 +67,69 @@ class _Short(Exception):
 
 
 async def remote_header(outbound: Outbound, name: HubName, *, endpoint: str, token: str | None) -> Header:
-    """The header of the file that a name means.
+    """The header of the model that a name means: of a GGUF file, of all its shards together, or of safetensors.
 
     Raises NoSuchModel, AccessDenied, DownloadFailed, BadModelFile, NotFound or Offline.
     """
-    wanted, file, _ = await find(outbound, name, endpoint=endpoint, token=token)
-    return await header_at(outbound, wanted, size_bytes=file.size_bytes)
+    repository = await look_up(outbound, name, endpoint=endpoint, token=token)
+    if not repository.files:
+        return await config_header(outbound, name, endpoint=endpoint, token=token)
+    files = shards_of(repository, name) or [choose(repository, name)]
+    headers = []
+    for file in files:
+        one = wanted(name, file, repository, endpoint=endpoint, token=token)
+        headers.append(await header_at(outbound, one, size_bytes=file.size_bytes))
+    return joined(headers, name=str(name))
 
 
-async def header_at(outbound: Outbound, wanted: Wanted, *, size_bytes: int | None) -> Header:
+def shards_of(repository: Repository, name: HubName) -> list[HubFile]:
+    """The shards of the quantization that is wished; none where a whole file is there too, or some are missing."""
+    groups: dict[str, list[HubFile]] = {}
+    for file in repository.files:
+        if m := SHARD.search(file.name):
+            groups.setdefault(file.name[: m.start()] + m[2], []).append(file)
+    wishes = [name.quant.upper()] if name.quant else list(PREFERRED)
+    whole = {f.quant for f in repository.files if not SHARD.search(f.name)}
+    for wish in wishes:
+        if wish in whole:
+            return []
+        for files in groups.values():
+            stem = SHARD.sub(".gguf", files[0].name)
+            count = int((SHARD.search(files[0].name) or [0, 0, 0])[2])
+            if HubFile(stem, None, None).quant == wish and len(files) == count <= MOST_SHARDS:
+                return sorted(files, key=lambda f: f.name)
+    return []
+
+
+def joined(headers: Sequence[Header], *, name: str) -> Header:
+    """One header for a model in several files: the first one's keys, and the tensors of all.
+
+    Raises BadModelFile where a tensor stands in two of them.
+    """
+    tensors = tuple(t for header in headers for t in header.tensors)
+    if len({t.name for t in tensors}) != len(tensors):
+        raise BadModelFile(f"not a usable model: {name}: a tensor stands in two of its files")
+    return replace(headers[0], tensors=tensors, size_bytes=sum(h.size_bytes for h in headers))
+
+
+def local_header(path: Path) -> Header:
+    """The header of a file on this machine, with those of its other shards if it is the first of several."""
+    first = read_header(path)
+    m = SHARD.search(path.name)
+    if not m or int(m[1]) != 1 or not 1 < int(m[2]) <= MOST_SHARDS:
+        return first
+    names = [path.name[: m.start()] + f"-{n:05d}-of-{m[2]}.gguf" for n in range(2, int(m[2]) + 1)]
+    return joined([first, *(read_header(path.with_name(other)) for other in names)], name=str(path))
+
+
+async def header_at(outbound: Outbound, file: Wanted, *, size_bytes: int | None) -> Header:
     """The header of the file at an address; more of it is fetched, step by step, until the header is whole."""
-    start = _Start(outbound, wanted, size_bytes)
+    start = _Start(outbound, file, size_bytes)
     end = FIRST_BYTES
     while True:
         await start.fetch(end)
         try:
-            return parse_header(start.read_at, size_bytes=start.size_bytes, name=wanted.label)
+            return parse_header(start.read_at, size_bytes=start.size_bytes, name=file.label)
         except _Short as short:
             end = max(short.end, len(start.content) + STEP_BYTES)
 
@@ -86,8 +137,8 @@ async def header_at(outbound: Outbound, wanted: Wanted, *, size_bytes: int | Non
 class _Start:
     """The first bytes of a file far away."""
 
-    def __init__(self, outbound: Outbound, wanted: Wanted, size_bytes: int | None) -> None:
-        self.outbound, self.wanted = outbound, wanted
+    def __init__(self, outbound: Outbound, file: Wanted, size_bytes: int | None) -> None:
+        self.outbound, self.wanted = outbound, file
         self.content, self.size_bytes = bytearray(), size_bytes or UNKNOWN_BYTES
 
     def read_at(self, offset: int, count: int) -> bytes:
