@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -86,7 +87,7 @@ def write(
     header = retyped(blueprint.header(plan), quantization)
     writer = gguf.GGUFWriter(target, plan.architecture)
     _add_metadata(writer, header)
-    _add_tokenizer(writer, gguf.GGUFReader(tokenizer), plan)
+    _add_tokenizer(writer, _tokenizer(tokenizer), plan)
     for tensor in header.tensors:
         kind = gguf.GGMLQuantizationType[tensor.type]
         writer.add_tensor_info(
@@ -159,9 +160,15 @@ def _add_metadata(writer: Any, header: Header) -> None:
     writer.add_quantization_version(2)
 
 
-def _add_tokenizer(writer: Any, source: Any, plan: Blueprint) -> None:
+@cache
+def _tokenizer(file: Path) -> dict[str, Any]:
+    """The keys of a file's tokenizer; they take a second to read."""
+    fields = gguf.GGUFReader(file).fields.items()
+    return {key: field.contents() for key, field in fields if key.startswith("tokenizer.")}
+
+
+def _add_tokenizer(writer: Any, fields: dict[str, Any], plan: Blueprint) -> None:
     """The starter's byte-pair vocabulary: its first tokens are a vocabulary too, and more are tokens never used."""
-    fields = {key: field.contents() for key, field in source.fields.items() if key.startswith("tokenizer.")}
     tokens: list[str] = fields["tokenizer.ggml.tokens"][: plan.vocabulary]
     kinds: list[int] = fields["tokenizer.ggml.token_type"][: plan.vocabulary]
     known, merges = set(tokens), fields["tokenizer.ggml.merges"]
