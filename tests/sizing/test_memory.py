@@ -98,4 +98,4 @@ def test_more_context_and_more_slots_never_take_less(name: str, settings: Settin
 def test_settings_that_cannot_be_are_refused() -> None:
     for wrong in ({"cache_type": "q3_x"}, {"slots": 0}, {"batch_tokens": -1}):
         with pytest.raises(BadOption):
-            Settings(512, **wrong)  # type: ignore[arg-type]
+            Settings(512, **wrong)

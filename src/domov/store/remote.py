@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import aiohttp
 import orjson
@@ -73,7 +72,8 @@ async def remote_header(outbound: Outbound, name: HubName, *, endpoint: str, tok
     """
     repository = await look_up(outbound, name, endpoint=endpoint, token=token)
     if not repository.files:
-        return await config_header(outbound, name, endpoint=endpoint, token=token)
+        config = HubFile("config.json", None, None)
+        return await config_header(outbound, wanted(name, config, repository, endpoint=endpoint, token=token))
     files = shards_of(repository, name) or [choose(repository, name)]
     headers = []
     for file in files:
@@ -174,18 +174,17 @@ class _Start:
             self.size_bytes = told
 
 
-async def config_header(outbound: Outbound, name: HubName, *, endpoint: str, token: str | None) -> Header:
+async def config_header(outbound: Outbound, config: Wanted) -> Header:
     """The header that a repository's safetensors would have as GGUF, from its `config.json`."""
-    label = f"hf.co/{name.user}/{name.repo}"
-    url = f"{endpoint.rstrip('/')}/{quote(name.user)}/{quote(name.repo)}/resolve/main/config.json"
-    async with outbound.get(url, reason=f"read the figures of {label}", token=token) as response:
-        check_status(response, wanted=f"{label}/config.json")
-        body = await read_body(response, most_bytes=MOST_CONFIG_BYTES, wanted=label)
+    reason = f"read the figures of {config.label}"
+    async with outbound.get(config.url, reason=reason, token=config.token) as response:
+        check_status(response, wanted=config.label)
+        body = await read_body(response, most_bytes=MOST_CONFIG_BYTES, wanted=config.label)
     try:
         table = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise DownloadFailed(f"the config.json of {label} can't be read") from error
-    return blueprint.header(from_config(table, name=label))
+        raise DownloadFailed(f"{config.label} can't be read") from error
+    return blueprint.header(from_config(table, name=config.label))
 
 
 def from_config(table: Any, *, name: str) -> Blueprint:
