@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import shapes
+from domov import app
 from domov.engine.allocated import Allocated, parse_log
 from domov.sizing.memory import Memory, memory
+from domov.sizing.plan import Wishes, make_plan
 from domov.sizing.settings import Settings
 from domov.store import blueprint
 from domov.store.gguf import read_header
@@ -42,6 +44,30 @@ p.verbosity, p.offline, p.ui, p.warmup, p.fit_params, p.no_extra_bufts = 4, True
 server = x.Server(p)  # kept: its end can hang
 os._exit(0)
 """
+
+
+# As a worker loads it, weights packed and all; then a prompt of about 500 tokens and an answer of 64.
+ANSWER = """
+import json, os, sys
+import xllamacpp as x
+o = json.loads(sys.argv[1])
+p = x.CommonParams()
+p.model.path, p.n_ctx, p.n_parallel, p.n_batch = o["file"], 2048, 1, 512
+p.cpuparams.n_threads = p.cpuparams_batch.n_threads = o["threads"]
+p.verbosity, p.offline, p.ui, p.n_gpu_layers = 0, True, False, 0
+server = x.Server(p)
+found = []
+for n in range(3):
+    text = f"{n} " + "a house by the sea " * 100
+    answer = server.handle_completions({"prompt": text, "max_tokens": 64, "ignore_eos": True, "temperature": 0})
+    answer = json.loads(answer) if isinstance(answer, str) else answer
+    found.append([answer["timings"]["predicted_per_second"], answer["timings"]["prompt_per_second"]])
+print("RESULT" + json.dumps(found), flush=True)
+os._exit(0)
+"""
+SPEED_MODELS = (("smollm2:135m", "Q4_1"), ("qwen3:0.6b", "Q4_K_M"), ("qwen3:0.6b", "Q8_0"), ("tinyllama:1.1b", "Q4_0"),
+                ("gemma3:1b", "Q4_K_M"), ("granite4-h:350m", "Q6_K"))  # fmt: skip
+SPEED_MEDIAN = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +148,49 @@ def line(row: Row) -> str:
     )
 
 
+def answer_speed(file: Path, threads: int) -> tuple[float, float]:
+    """Measured tokens a second, the best of three: answering, and reading a prompt."""
+    options = json.dumps({"file": str(file), "threads": threads})
+    done = subprocess.run(
+        [sys.executable, "-c", ANSWER, options], capture_output=True, text=True, timeout=300, check=False
+    )
+    found = json.loads(done.stdout.rpartition("RESULT")[2])
+    return max(pair[0] for pair in found), max(pair[1] for pair in found)
+
+
+def speeds() -> bool:
+    """Prints predicted against measured speed on this machine; close other programs first."""
+    machine, tokenizer, write = app.load().machine(measure=True), shapes.starter(), sys.stdout.write
+    errors = []
+    write("model                 type      answer: predicted measured   error   prompt: predicted measured   error\n")
+    with tempfile.TemporaryDirectory() as folder:
+        for name, quantization in SPEED_MODELS:
+            file = Path(folder) / "model.gguf"
+            shapes.write(blueprint.load()[name], file, quantization=quantization, tokenizer=tokenizer)
+            plan = make_plan(shape_of(read_header(file), name=name), machine, Wishes(context_tokens=2048))
+            assert plan.speed
+            measured = answer_speed(file, machine.cores)
+            pairs = zip((plan.speed.answer.middle, plan.speed.prompt.middle), measured, strict=True)
+            cells = [(p, m, p / m - 1) for p, m in pairs]
+            errors.append(abs(cells[0][2]))
+            words = "   ".join(f"{p:>17.1f} {m:>8.1f} {100 * e:>6.1f} %" for p, m, e in cells)
+            write(f"{name:<21} {quantization:<8} {words}\n")
+            sys.stdout.flush()
+    median = statistics.median(errors)
+    write(
+        f"answering: median error {100 * median:.1f} % (at most 15): {'ok' if median <= SPEED_MEDIAN else 'MISSED'}\n"
+    )
+    return median <= SPEED_MEDIAN
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fit", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="models (all whose shape is known)")
     parser.add_argument("--type", default="Q4_K_M", help="quantization (Q4_K_M)")
+    parser.add_argument("--speed", action="store_true", help="compare speed instead of memory")
     arguments = parser.parse_args()
+    if arguments.speed:
+        sys.exit(not speeds())
     names = arguments.names or list(blueprint.load())
     write = sys.stdout.write
     write("model                 type    context x slots, cache      predicted allocated    error  beside weights")

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import orjson
 
 from domov.errors import BadModelFile, DownloadFailed, NotFound
@@ -157,7 +156,8 @@ class _Start:
             check_status(response, wanted=label)
             if response.status != 206:
                 have, self.content = 0, bytearray()
-            self._learn_size(response)
+            length = response.content_length if response.status == 200 else None
+            self._learn_size(response.headers.get("Content-Range", ""), length)
             async for piece in response.content.iter_any():
                 self.content += piece
                 if len(self.content) >= end:
@@ -167,9 +167,9 @@ class _Start:
                 raise DownloadFailed(f"{label} ended after {len(self.content)} bytes", hint="try again")
             self.size_bytes = len(self.content)
 
-    def _learn_size(self, response: aiohttp.ClientResponse) -> None:
-        found = re.fullmatch(r"bytes \d{1,18}-\d{1,18}/(\d{1,18})", response.headers.get("Content-Range", ""))
-        told = int(found[1]) if found else response.content_length if response.status == 200 else None
+    def _learn_size(self, content_range: str, length: int | None) -> None:
+        found = re.fullmatch(r"bytes \d{1,18}-\d{1,18}/(\d{1,18})", content_range)
+        told = int(found[1]) if found else length
         if self.size_bytes == UNKNOWN_BYTES and told:
             self.size_bytes = told
 
