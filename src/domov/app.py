@@ -30,12 +30,18 @@ from domov.engine.states import States, state_key
 from domov.errors import BadName, EngineUnavailable
 from domov.hardware.cpu import affinity, read_cpu
 from domov.hardware.load import read_load
+from domov.hardware.machine import Machine
 from domov.hardware.memory import read_memory
+from domov.hardware.survey import Found, find_cards, survey
 from domov.options import ModelOptions
 from domov.outbound import SILENCE_SECONDS, Outbound
-from domov.sizing.plan import Plan, make_plan
-from domov.store import catalogue, pip_settings
+from domov.sizing.choice import Offer, offers
+from domov.sizing.plan import Plan, Wishes, make_plan
+from domov.sizing.variants import Variant, variants
+from domov.store import blueprint, catalogue, pip_settings
+from domov.store import headers as header_of
 from domov.store.gguf import Header
+from domov.store.headers import Headers
 from domov.store.models import Model, Models
 from domov.store.names import PathName, parse
 from domov.store.pull import Puller
@@ -93,23 +99,51 @@ class App:
                 pip_settings=pip_settings.read(),
             )
 
+    @cached_property
+    def _cards(self) -> Found:
+        return find_cards()
+
+    def machine(self, *, measure: bool = False) -> Machine:
+        """This machine as it is now; with `measure`, its speeds taken if they are not known yet (some seconds)."""
+        return survey(self.config.home, found=self._cards, measure=measure)
+
     def plan(self, shape: ModelShape, options: ModelOptions | None = None) -> Plan:
         """With what settings a model of this shape is loaded here and now."""
         wanted = options or ModelOptions()
         slots = wanted.slots or self.config.slots
-        plan = make_plan(
-            replace(shape, trained_context_tokens=int(shape.trained_context_tokens * wanted.rope_factor)),
-            free_bytes=read_memory().free_bytes,
-            cores=read_cpu().usable_cores,
-            most_context_tokens=wanted.context_tokens or self.config.context_tokens,
-            threads=wanted.threads or self.config.threads,
+        wishes = Wishes(
+            context_tokens=wanted.context_tokens or self.config.context_tokens,
             slots=1 if wanted.shared_cache else slots,
+            threads=wanted.threads or self.config.threads,
+            cache_type=wanted.key_type,
+            flash_attention=wanted.flash_attention != "off",
+            batch_tokens=wanted.batch_tokens,
         )
-        return replace(plan, slots=slots)
+        stretched = replace(shape, trained_context_tokens=int(shape.trained_context_tokens * wanted.rope_factor))
+        return replace(make_plan(stretched, self.machine(), wishes), slots=slots)
 
     def options(self, model: Model) -> ModelOptions:
         """The options set for a model, under its whole name or one that leads to it. Raises BadOption, NoSuchModel."""
         return self._resolved(model, model.header(), self.tuning(model))
+
+    @cached_property
+    def headers(self) -> Headers:
+        """The headers of models, here or not."""
+        return Headers(self.models, self.outbound, endpoint=self.config.hf_endpoint, token=os.environ.get("HF_TOKEN"))
+
+    async def variants(self, name: str, machine: Machine, wishes: Wishes) -> tuple[header_of.Found, list[Variant]]:
+        """Every variant of a model on a machine. Raises what `Headers.find` and `make_plan` raise."""
+        found = await self.headers.find(name)
+        return found, list(variants(found.header, machine, wishes, name=name))
+
+    def offers(self, machine: Machine) -> list[Offer]:
+        """What of the catalogue runs on a machine, by task, from published figures alone."""
+        rows = []
+        for entry in self.models.catalogue.entries:
+            known = blueprint.load().get(entry.name.removesuffix(":latest"))
+            shape = shape_of(header_of.typed(blueprint.header(known), entry), name=entry.name) if known else None
+            rows.append((entry, shape or header_of.rough_shape(entry), shape is None))
+        return offers(rows, machine)
 
     def open_engine(self, model: Model) -> Engine:
         """An engine for the model, not started yet. Raises BadModelFile, BadOption, EngineUnavailable."""
