@@ -10,10 +10,12 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
+
+import orjson
 
 from domov import config
 from domov.config import ALL_MODELS, Config
@@ -25,9 +27,10 @@ from domov.engine.launch import Endpoint, Launch
 from domov.engine.llamacpp import LlamaCpp
 from domov.engine.loading import cache_depends_on, resolved
 from domov.engine.protocol import Engine
-from domov.engine.scheduler import Scheduler
+from domov.engine.scheduler import Row, Scheduler
 from domov.engine.states import States, state_key
 from domov.errors import BadName, EngineUnavailable
+from domov.files import disk_errors, make_folder
 from domov.hardware.cpu import affinity, read_cpu
 from domov.hardware.load import read_load
 from domov.hardware.machine import Machine
@@ -36,13 +39,13 @@ from domov.hardware.survey import Found, find_cards, survey
 from domov.options import ModelOptions
 from domov.outbound import SILENCE_SECONDS, Outbound
 from domov.sizing.choice import Offer, offers
-from domov.sizing.plan import Plan, Wishes, make_plan
+from domov.sizing.plan import Plan, Wishes, fallbacks, make_plan
 from domov.sizing.variants import Variant, variants
 from domov.store import blueprint, catalogue, pip_settings
 from domov.store import headers as header_of
 from domov.store.gguf import Header
 from domov.store.headers import Headers
-from domov.store.models import Model, Models
+from domov.store.models import Model, Models, now
 from domov.store.names import PathName, parse
 from domov.store.pull import Puller
 from domov.store.shape import ModelShape, shape_of
@@ -63,7 +66,14 @@ class App:
             self._open_planned,
             free_bytes=lambda: read_memory().free_bytes,
             keep_alive_seconds=self.config.keep_alive_seconds,
+            when_loaded=self._note_plan,
         )
+
+    def _note_plan(self, row: Row) -> None:
+        """One line more of what was predicted for a model and what it took, in logs/plans.jsonl."""
+        make_folder(self.config.logs)
+        with disk_errors(self.config.logs), open(self.config.logs / "plans.jsonl", "ab") as file:
+            file.write(orjson.dumps({"at": now(), **asdict(row)}) + b"\n")
 
     @cached_property
     def adapting(self) -> Adapting | None:
@@ -190,11 +200,14 @@ class App:
             states=states,
             adapting=None if by_hand else self.adapting,
         )
-        return LlamaCpp(launch, name=model.name, log=log, care=care), plan
+        smaller = [_with(launch, fallback) for fallback in _a_few(list(fallbacks(plan)))]
+        return LlamaCpp(launch, name=model.name, log=log, care=care, smaller=smaller), plan
 
     def _launch(
         self, model: Model, options: ModelOptions, plan: Plan, *, states: States | None, spin_count: int | None
     ) -> Launch:
+        if options.gpu_layers < 0:  # not set by hand
+            options = replace(options, gpu_layers=plan.gpu_layers)
         return Launch(
             model=str(model.path.resolve()),
             endpoint=Endpoint(None),
@@ -255,6 +268,20 @@ class App:
                 hint="install llama.cpp's llama-server, or set llama_server to its path, or engine to xllamacpp",
             )
         return os.path.realpath(found)
+
+
+def _a_few(plans: list[Plan]) -> list[Plan]:
+    """The first, one in the middle and the last: a file that can't be loaded at all should not be tried ten times."""
+    return [plans[n] for n in sorted({0, len(plans) // 2, len(plans) - 1})] if plans else []
+
+
+def _with(launch: Launch, plan: Plan) -> Launch:
+    """The launch for a smaller plan. Caches of another type can't be mixed with those that are kept."""
+    options = replace(launch.options, gpu_layers=plan.gpu_layers)
+    states = launch.slot_save_path
+    if plan.cache_type != launch.options.key_type:
+        options, states = replace(options, cache_type=plan.cache_type), None
+    return replace(launch, context_tokens=plan.context_tokens, slots=plan.slots, options=options, slot_save_path=states)
 
 
 def load(**options: Any) -> App:

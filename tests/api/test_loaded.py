@@ -36,6 +36,10 @@ def test_ps_and_stop_from_the_first_question_to_the_last(home: Path) -> None:
         (row,) = json.loads(domov(home, "ps", "--json").stdout)
         assert (row["model"], row["state"], row["running"], row["waiting"]) == (STARTER, "idle", 0, 0)
         assert row["memory_bytes"] > 100_000_000
+        allocated = sum(row["allocated_bytes"].values())
+        assert abs(allocated - row["planned_bytes"]) < 0.3 * row["planned_bytes"]  # the process itself is planned too
+        noted = json.loads((home / "logs" / "plans.jsonl").read_text())
+        assert (noted["planned_bytes"], noted["allocated_bytes"]) == (row["planned_bytes"], row["allocated_bytes"])
         assert 200 < row["expires_in_seconds"] <= 300
         shown = domov(home, "ps").stdout
         assert STARTER in shown and "idle" in shown
