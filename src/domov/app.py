@@ -28,7 +28,7 @@ from domov.engine.llamacpp import LlamaCpp
 from domov.engine.loading import cache_depends_on, resolved
 from domov.engine.protocol import Engine
 from domov.engine.scheduler import Row, Scheduler
-from domov.engine.states import States, state_key
+from domov.engine.states import States, forget, state_key
 from domov.errors import BadName, EngineUnavailable
 from domov.files import disk_errors, make_folder
 from domov.hardware.cpu import affinity, read_cpu
@@ -68,6 +68,11 @@ class App:
             keep_alive_seconds=self.config.keep_alive_seconds,
             when_loaded=self._note_plan,
         )
+
+    async def forget(self, conversation: str) -> int:
+        """Removes what models have read of a conversation, from memory and from disk. Returns the files there were."""
+        await self.scheduler.forget(conversation)
+        return forget(self.config.states, conversation)
 
     def _note_plan(self, row: Row) -> None:
         """One line more of what was predicted for a model and what it took, in logs/plans.jsonl."""

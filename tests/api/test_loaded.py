@@ -112,3 +112,15 @@ def test_a_model_can_be_loaded_before_anybody_asks(home: Path) -> None:
         answer = httpx2.post(f"{server.url}/api/domov/load", json={"model": STARTER}, timeout=60)
         assert answer.json()["context_tokens"] == 8192
         assert [row["state"] for row in loaded(server)] == ["idle"]
+
+
+def test_a_conversation_is_forgotten_on_request(home: Path) -> None:
+    long = [{"role": "user", "content": "The house by the sea had many rooms. " * 80}]
+    with serving(home) as server:
+        chat(server, 2, messages=long, conversation="c1")
+        chat(server, 2, messages=[{"role": "user", "content": "Other."}])
+        chat(server, 2, messages=[{"role": "user", "content": "Again another."}])  # two slots: the long one has left
+        assert len(list((home / "states").glob("*/*.bin"))) == 1
+        answer = httpx2.post(f"{server.url}/api/domov/forget", json={"conversation": "c1"})
+        assert answer.json() == {"states": 1}
+        assert not list((home / "states").glob("*/*"))

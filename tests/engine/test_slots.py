@@ -221,6 +221,14 @@ async def test_a_conversation_is_forgotten_in_the_slot_too(states: States) -> No
     assert orders.kinds == ["erase"]
 
 
+async def test_a_conversation_that_is_forgotten_while_it_runs_is_not_saved_afterwards(states: States) -> None:
+    slots, orders = make(2, states)
+    async with slots.take(chat(LONG)):
+        await slots.forget(LONG[:8])
+    await slots.save_all()
+    assert orders.kinds == []
+
+
 def test_a_longer_conversation_starts_with_the_shorter_one() -> None:
     assert prefix_of(chat("a", "b", "c")).startswith(prefix_of(chat("a", "b")))
     assert prefix_of(CompletionRequest("m", "ab c")).startswith(prefix_of(CompletionRequest("m", "ab")))

@@ -179,10 +179,13 @@ class Slots:
                 self._wake()
 
     async def forget(self, conversation: str) -> None:
-        """Has the worker itself forget what it has read of a conversation."""
-        for slot in [s for s in self._free if s.conversation == conversation]:
-            slot.text, slot.conversation, slot.saved = "", None, True
-            await self._call(f"/slots/{slot.number}?action=erase", {})
+        """Has the worker itself forget what it has read of a conversation; where it still runs, nothing is kept."""
+        for slot in [s for s in self._slots if s.conversation == conversation]:
+            if slot in self._free:
+                slot.text, slot.conversation, slot.saved = "", None, True
+                await self._call(f"/slots/{slot.number}?action=erase", {})
+            else:
+                slot.private = True
 
     def close(self) -> None:
         """Tells everybody who waits that this worker has ended."""
