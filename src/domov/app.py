@@ -35,7 +35,7 @@ from domov.hardware.cpu import affinity, read_cpu
 from domov.hardware.load import read_load
 from domov.hardware.machine import Machine
 from domov.hardware.memory import read_memory
-from domov.hardware.survey import Found, find_cards, survey
+from domov.hardware.survey import NO_CARDS, Found, find_cards, may_have_cards, survey
 from domov.options import ModelOptions
 from domov.outbound import SILENCE_SECONDS, Outbound
 from domov.sizing.choice import Offer, offers
@@ -134,8 +134,10 @@ class App:
             flash_attention=wanted.flash_attention != "off",
             batch_tokens=wanted.batch_tokens,
         )
+        found = self._cards if may_have_cards() else NO_CARDS
+        machine = survey(self.config.home, found=found)
         stretched = replace(shape, trained_context_tokens=int(shape.trained_context_tokens * wanted.rope_factor))
-        return replace(make_plan(stretched, self.machine(), wishes), slots=slots)
+        return replace(make_plan(stretched, machine, wishes), slots=slots)
 
     def options(self, model: Model) -> ModelOptions:
         """The options set for a model, under its whole name or one that leads to it. Raises BadOption, NoSuchModel."""

@@ -1,4 +1,5 @@
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from domov.hardware.disk import read_disk, read_speed
 from domov.hardware.gpu import Card, Cards
 from domov.hardware.machine import Disk, Machine
 from domov.hardware.memory import Memory
-from domov.hardware.survey import assemble, load_speeds, measure_speeds, measured_disk
+from domov.hardware.survey import assemble, load_speeds, may_have_cards, measure_speeds, measured_disk
 
 CPU = Cpu("a processor", 8, 4, None)
 RAM = Memory(512_000_000, 100_000_000, "a limit of its container (cgroup)")
@@ -87,3 +88,10 @@ def test_the_kind_of_a_disk_is_the_kernels_word(tmp_path: Path) -> None:
 
 def test_a_machine_is_json() -> None:
     assert json.dumps(machine(Devices((CUDA,), ""), Cards()).gpus[0].name)
+
+
+def test_a_machine_without_a_drivers_device_is_not_asked_for_cards(tmp_path: Path) -> None:
+    assert may_have_cards(tmp_path) == (sys.platform != "linux")
+    (tmp_path / "dev" / "dri").mkdir(parents=True)
+    (tmp_path / "dev" / "dri" / "renderD128").touch()
+    assert may_have_cards(tmp_path)

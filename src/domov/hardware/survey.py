@@ -18,7 +18,7 @@ import psutil
 
 from domov.errors import DomovError
 from domov.files import write_atomically
-from domov.hardware.cpu import Cpu, read_cpu
+from domov.hardware.cpu import ROOT, Cpu, read_cpu
 from domov.hardware.devices import Device, Devices, read_devices
 from domov.hardware.disk import read_disk, read_speed
 from domov.hardware.gpu import Card, Cards, read_cards
@@ -32,6 +32,16 @@ FASTEST_HARD_DISK = 300e6
 
 
 Found = tuple[Devices, Cards]
+
+
+NO_CARDS: Found = (Devices((), ""), Cards(()))
+# The drivers' own devices: NVIDIA's, AMD's, any that draws, and Windows' under WSL.
+CARD_FILES = ("dev/nvidia[0-9]*", "dev/kfd", "dev/dri/render*", "dev/dxg")
+
+
+def may_have_cards(root: Path = ROOT) -> bool:
+    """False only where the system can't have a graphics card that llama.cpp could use; costs nothing to ask."""
+    return sys.platform != "linux" or any(next(root.glob(pattern), None) for pattern in CARD_FILES)
 
 
 def find_cards() -> Found:
