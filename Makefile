@@ -6,7 +6,7 @@ QUESTION = Why would somebody run a language model on their own computer?
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: run test check format lint types docs docs-fresh bench bench-start bench-quick soak lock clean
+.PHONY: run test check format lint types docs docs-fresh bench bench-start bench-quick bench-fit soak lock clean
 
 run: $(VENV)/installed
 	@if [ -n "$$PROMPT" ]; then $(BIN)/domov run $(STARTER) "$$PROMPT"; \
@@ -54,6 +54,10 @@ SECONDS = 3600
 soak: $(VENV)/installed-dev
 	$(BIN)/domov pull $(STARTER)
 	$(BIN)/python -m benchmarks.soak $(SECONDS)
+
+# Predicted against really allocated memory, every row; NAMES="mistral:7b" chooses models, NAMES=--speed compares speed.
+bench-fit: $(VENV)/installed-dev
+	$(BIN)/python -m benchmarks.fit $(NAMES)
 
 $(VENV)/created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Domov needs Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }

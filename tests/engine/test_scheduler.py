@@ -71,7 +71,7 @@ class Shelved(FakeEngine):
 
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
-    monkeypatch.setattr("domov.sizing.plan.OVERHEAD_BYTES", 0)
+    monkeypatch.setattr("domov.sizing.plan.PROCESS_BYTES", 0)
     return Shelf(tmp_path)
 
 

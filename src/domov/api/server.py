@@ -13,6 +13,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from domov.api import client, loaded
+from domov.api import domov as own
 from domov.api.guard import Guard
 from domov.api.openai import errors, routes
 from domov.app import App
@@ -33,6 +34,7 @@ def create(domov: App) -> FastAPI:
     api = FastAPI(title="Domov", lifespan=lifespan, docs_url=None, redoc_url=None)
     api.include_router(routes.router(domov))
     api.include_router(loaded.router(domov))
+    api.include_router(own.router(domov))
 
     @api.get("/healthz", tags=["Domov"])
     async def healthz() -> dict[str, str]:

@@ -65,7 +65,7 @@ class Connection:
             self.order,
             queue=care.queue,
             context_tokens=launch.context_tokens,
-            states=care.states,
+            states=care.states if launch.slot_save_path else None,
         )
         if self._adapting is not None:
             most = Threads(launch.threads, launch.options.batch_threads or launch.threads)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import os
 import re
 import secrets
@@ -16,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from domov.engine.adapting import Threads
+from domov.engine.allocated import Allocated, parse_log
 from domov.engine.launch import Endpoint, Failed, Launch, Ready, SetThreads, parse_answer, private
 from domov.errors import WorkerDied
 from domov.files import disk_errors, make_folder
@@ -63,6 +65,13 @@ class WorkerProcess:
             worker = psutil.Process(self.pid)
             return sum(int(p.memory_info().rss) for p in [worker, *worker.children(recursive=True)])
         return 0
+
+    @functools.cached_property
+    def allocated(self) -> Allocated:
+        """What llama.cpp has allocated for this worker, by its own log; nothing where that does not tell."""
+        with contextlib.suppress(OSError), open(self.log, errors="replace") as lines:
+            return parse_log(lines)
+        return Allocated(())
 
     async def start(self) -> None:
         """Starts the process and waits until its model is loaded; if that fails, nothing of it is left but its log.

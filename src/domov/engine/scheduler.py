@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 
+from domov.engine.allocated import Allocated
 from domov.engine.llamacpp import LlamaCpp
 from domov.engine.protocol import Abilities, Engine, Tokenizer
 from domov.errors import BadRequest, Busy
@@ -27,8 +28,9 @@ class Row:
 
     model: str
     state: str  # loading, idle or running
-    memory_bytes: int  # measured: what its process holds
-    planned_bytes: int
+    memory_bytes: int  # measured: what its process holds in RAM
+    planned_bytes: int  # predicted before it was loaded, all devices
+    allocated_bytes: dict[str, int]  # for each device, as llama.cpp's log tells; mapped weights included
     context_tokens: int
     slots: int
     running: int
@@ -62,15 +64,17 @@ class Scheduler:
         *,
         free_bytes: Callable[[], int],
         keep_alive_seconds: float,
+        when_loaded: Callable[[Row], None] = lambda row: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """
         open_engine         an engine that is not started yet, and what it will need
         free_bytes          memory that the system would give to a new process now
         keep_alive_seconds  how long an idle model stays; negative: for ever
+        when_loaded         is told of each model that has been loaded, and what it took
         """
         self._open_engine, self._free_bytes, self._clock = open_engine, free_bytes, clock
-        self._keep_alive_seconds = keep_alive_seconds
+        self._keep_alive_seconds, self._when_loaded = keep_alive_seconds, when_loaded
         self._loaded: dict[tuple[str, int], Loaded] = {}
         self._loading_bytes = 0
         self._changed = asyncio.Event()
@@ -139,6 +143,7 @@ class Scheduler:
                 try:
                     await loaded.engine.start()
                     loaded.ready = True
+                    self._when_loaded(self._row(loaded))
                 finally:
                     self._loading_bytes -= loaded.plan.needed_bytes
                     self._wake()
@@ -190,6 +195,8 @@ class Scheduler:
 
     def _row(self, loaded: Loaded) -> Row:
         engine = loaded.engine if isinstance(loaded.engine, LlamaCpp) else None
+        worker = engine.worker if engine else None
+        allocated = worker.allocated if worker and loaded.ready else Allocated(())
         waiting = engine.waiting if engine else 0
         expires = None
         if loaded.idle and loaded.keep_alive_seconds >= 0:
@@ -197,8 +204,9 @@ class Scheduler:
         return Row(
             model=loaded.model.name,
             state="loading" if not loaded.ready else "running" if loaded.users else "idle",
-            memory_bytes=engine.worker.memory_bytes() if engine and engine.worker else 0,
+            memory_bytes=worker.memory_bytes() if worker else 0,
             planned_bytes=loaded.plan.needed_bytes,
+            allocated_bytes={device: allocated.bytes_of(device=device) for device in allocated.devices},
             context_tokens=loaded.plan.context_tokens,
             slots=loaded.plan.slots,
             running=loaded.users - waiting if loaded.ready else 0,
