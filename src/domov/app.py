@@ -64,6 +64,7 @@ class App:
     def scheduler(self) -> Scheduler:
         return Scheduler(
             self._open_planned,
+            key=lambda model: (str(model.path), model.path.stat().st_mtime_ns, self._wanted(model, Tuning())),
             free_bytes=lambda: read_memory().free_bytes,
             keep_alive_seconds=self.config.keep_alive_seconds,
             when_loaded=self._note_plan,
@@ -199,7 +200,10 @@ class App:
         plan = self.plan(shape_of(header, name=model.name), options)
         states = self._states(model, options)
         launch = self._launch(model, options, plan, states=states, spin_count=tuning.spin_count)
-        log = self.config.logs / f"worker-{hashlib.sha256(str(model.path).encode()).hexdigest()[:12]}.log"
+        log = (
+            self.config.logs
+            / f"worker-{hashlib.sha256(f'{model.path} {self._wanted(model, Tuning())}'.encode()).hexdigest()[:12]}.log"
+        )
         by_hand = self.config.threads or self._resolved(model, header).threads
         care = Care(
             queue=self.config.queue,
@@ -246,9 +250,12 @@ class App:
         return "xllamacpp", importlib.metadata.version("xllamacpp")
 
     def _resolved(self, model: Model, header: Header, tuning: Tuning | None = None) -> ModelOptions:
+        return resolved(self._wanted(model, tuning or Tuning()), header, name=model.name, find=self._file)
+
+    def _wanted(self, model: Model, tuning: Tuning) -> ModelOptions:
+        """The options as they are set, with names of files as they stand there."""
         names = [key for key in self.config.models_set if key != model.name and self._means(key, model)]
-        wanted = self.config.options_of([*names, model.name], (tuning or Tuning()).options)
-        return resolved(wanted, header, name=model.name, find=self._file)
+        return self.config.options_of([*names, model.name], tuning.options)
 
     def _means(self, key: str, model: Model) -> bool:
         """Whether a key of the tables [models."KEY"] leads to the model."""
