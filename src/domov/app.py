@@ -3,6 +3,7 @@
 Commands and dialects get an App and use what is in it; nothing above this file says `Outbound(...)`.
 """
 
+import contextlib
 import hashlib
 import importlib.metadata
 import itertools
@@ -29,8 +30,8 @@ from domov.engine.loading import cache_depends_on, resolved
 from domov.engine.protocol import Engine
 from domov.engine.scheduler import Row, Scheduler
 from domov.engine.states import States, forget, state_key
-from domov.errors import BadName, EngineUnavailable
-from domov.files import disk_errors, make_folder
+from domov.errors import BadName, EngineUnavailable, Refused
+from domov.files import make_folder
 from domov.hardware.cpu import affinity, read_cpu
 from domov.hardware.load import read_load
 from domov.hardware.machine import Machine
@@ -77,9 +78,10 @@ class App:
 
     def _note_plan(self, row: Row) -> None:
         """One line more of what was predicted for a model and what it took, in logs/plans.jsonl."""
-        make_folder(self.config.logs)
-        with disk_errors(self.config.logs), open(self.config.logs / "plans.jsonl", "ab") as file:
-            file.write(orjson.dumps({"at": now(), **asdict(row)}) + b"\n")
+        with contextlib.suppress(Refused, OSError):  # a full disk is no reason to refuse the request
+            make_folder(self.config.logs)
+            with open(self.config.logs / "plans.jsonl", "ab") as file:
+                file.write(orjson.dumps({"at": now(), **asdict(row)}) + b"\n")
 
     @cached_property
     def adapting(self) -> Adapting | None:

@@ -12,13 +12,14 @@ from aiohttp import web
 
 from domov.engine import connection as connection_module
 from domov.engine import process
+from domov.engine.answer import answer
 from domov.engine.connection import Care, Connection
 from domov.engine.launch import Endpoint, Launch, Ready, answer_line
 from domov.engine.llamacpp import LlamaCpp
 from domov.engine.process import WorkerProcess
 from domov.engine.states import States
-from domov.errors import DomovError, WorkerDied
-from domov.types import ChatRequest, Message
+from domov.errors import BadRequest, DomovError, WorkerDied
+from domov.types import ChatRequest, CompletionRequest, Message
 
 LAUNCH = Launch("model.gguf", Endpoint(None), context_tokens=512, threads=1, parent=0)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -119,3 +120,27 @@ async def test_a_worker_that_does_not_answer_can_not_hold_up_the_end(
             pass
         await asyncio.wait_for(connection.close(), 5)
     assert not worker.alive
+
+
+async def test_a_models_marks_for_gaps_are_looked_up_once() -> None:
+    worker = WorkerProcess(LAUNCH, name="m", log=Path("log"))
+    connection, asked = Connection(worker, LAUNCH, Care()), list[str]()
+    numbers = {"<|fim_prefix|>": 1, "<|fim_suffix|>": 2, "<|fim_middle|>": 3}
+
+    async def tokenize(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path)
+        if request.path != "/tokenize":
+            return web.json_response({"error": {"type": "invalid_request_error", "message": "no"}}, status=400)
+        text = (await request.json())["content"]
+        return web.json_response({"tokens": [numbers[text]] if text in numbers else [8, 9]})
+
+    counts = []
+    async with answering(worker, tokenize):
+        for _ in range(2):
+            asked.clear()
+            with pytest.raises(BadRequest):
+                async for _ in answer(connection, CompletionRequest("m", "a = ", suffix="\n"), {}):
+                    pass
+            counts.append(asked.count("/tokenize"))
+    await connection.drop()
+    assert counts[0] > 20 and counts[1] == 3  # before the gap, after it, and what begins every prompt

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import Any
 
 from domov.engine.connection import Connection
-from domov.engine.fill import FAMILIES, fill_prompt, find_marks
+from domov.engine.fill import FAMILIES, Marks, fill_prompt, find_marks
 from domov.engine.rewriting import check_rewritable, rewritten
 from domov.engine.thoughts import Thoughts
 from domov.engine.wire_chat import ChatReader, chat_fields, template_fields
@@ -74,9 +74,16 @@ async def _without_banned(
     return rewritten(connection, request, start, thoughts, extra)
 
 
+async def _gap_marks(connection: Connection) -> Marks | None:
+    """What marks a gap for this worker's model; looked up once."""
+    if connection.gap_marks is None:
+        texts = sorted({text for family in FAMILIES for text in family if text})
+        connection.gap_marks = (find_marks({t: await tokens_of(connection, t, special=True) for t in texts}),)
+    return connection.gap_marks[0]
+
+
 async def _around_gap(connection: Connection, request: CompletionRequest) -> list[int]:
-    texts = sorted({text for family in FAMILIES for text in family if text})
-    marks = find_marks({text: await tokens_of(connection, text, special=True) for text in texts})
+    marks = await _gap_marks(connection)
     if marks is None:
         raise BadRequest(
             "this model was not trained to fill a gap", hint="choose a model for code, or leave out suffix"

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import aiohttp
 
 from domov.engine.adapting import Adapting, Threads
+from domov.engine.fill import Marks
 from domov.engine.launch import Endpoint, Launch
 from domov.engine.process import WorkerProcess
 from domov.engine.slots import Slots
@@ -60,6 +61,7 @@ class Connection:
         self._stream_limit = aiohttp.ClientTimeout(total=None, sock_read=care.silence_seconds)
         self._session = _session(worker.endpoint)
         self.traits = Traits(launch.context_tokens, launch.slots)  # until the worker has been asked
+        self.gap_marks: tuple[Marks | None] | None = None  # None: not looked up yet; see `answer`
         self.slots = Slots(
             launch.slots,
             self.order,

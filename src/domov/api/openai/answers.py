@@ -1,6 +1,7 @@
 """What OpenAI's answers have in common: usage, timings, figures of tokens, and how they are streamed."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -46,11 +47,32 @@ def several(request: Asked, count: int) -> list[Asked]:
 
 
 async def all_events(engine: Engine, requests: Sequence[Asked]) -> AsyncIterator[tuple[int, Event]]:
-    """The events of one answer after the other, each with the number of its request."""
-    for number, request in enumerate(requests):
-        async with aclosing(engine.stream(request)) as events:  # type: ignore[type-var]
-            async for event in events:
-                yield number, event
+    """The events of all answers as they come, each with the number of its request.
+
+    As many are made at the same time as the model has slots. They are made at the model's pace, whoever reads them: a
+    reader that is slow costs memory, but no slot.
+    """
+    slots = (await engine.start()).slots if len(requests) > 1 else 1
+    free, ready = asyncio.Semaphore(slots), asyncio.Queue[tuple[int, Event | None]]()
+
+    async def make(number: int, request: Asked) -> None:
+        try:
+            async with free, aclosing(engine.stream(request)) as events:  # type: ignore[type-var]
+                async for event in events:
+                    ready.put_nowait((number, event))
+        finally:
+            ready.put_nowait((number, None))
+
+    tasks = [asyncio.ensure_future(make(number, request)) for number, request in enumerate(requests)]
+    try:
+        for _ in tasks:
+            while (made := await ready.get())[1] is not None:
+                yield made[0], made[1]
+            await tasks[made[0]]  # raises what went wrong
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def streamed(
@@ -109,8 +131,13 @@ async def collected(engine: Engine, requests: Sequence[Asked]) -> list[Collected
     return answers
 
 
+def in_order(usages: Mapping[int, Usage]) -> list[Usage]:
+    """By the numbers of their requests."""
+    return [usage for _, usage in sorted(usages.items())]
+
+
 def total(usages: Sequence[Usage], *, prompts: int = 1) -> Usage:
-    """Of several answers to the same prompts: a prompt counts once. The first answers to each come first in turn."""
+    """Of several answers to the same prompts, in the order of their requests: a prompt counts once."""
     each = max(1, len(usages) // prompts)
     firsts = usages[::each]
     return Usage(

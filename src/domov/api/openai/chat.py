@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from domov.api.openai.answers import END, Collected, dropped_table, sse, timings_table, total, usage_table
+from domov.api.openai.answers import END, Collected, dropped_table, in_order, sse, timings_table, total, usage_table
 from domov.api.openai.fields import TextBody, shared_fields
 from domov.api.openai.messages import ChatMessage, message_of
 from domov.errors import BadRequest
@@ -147,7 +147,7 @@ class Stream:
     model: str
     include_usage: bool
     logprobs: bool = False
-    usages: list[Usage] = field(default_factory=list)
+    usages: dict[int, Usage] = field(default_factory=dict)  # by choice
     begun: set[int] = field(default_factory=set)  # choices
 
     def chunk(self, choices: list[dict[str, Any]], **more: Any) -> bytes:
@@ -176,13 +176,13 @@ class Stream:
         if isinstance(event, Progress):
             told = {"total": event.total_tokens, "cache": event.cached_tokens, "processed": event.read_tokens}
             return first + self.delta(index, {}, prompt_progress=told)
-        self.usages.append(event.usage)
+        self.usages[index] = event.usage
         return first + self.delta(index, {}, event.reason, **dropped_table(event.dropped))
 
     def last(self) -> bytes:
         if not self.include_usage:
             return END
-        usage = total(self.usages)
+        usage = total(in_order(self.usages))
         return self.chunk([], usage=usage_table(usage), timings=timings_table(usage)) + END
 
 

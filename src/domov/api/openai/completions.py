@@ -8,7 +8,17 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from domov.api.openai.answers import END, Collected, dropped_table, several, sse, timings_table, total, usage_table
+from domov.api.openai.answers import (
+    END,
+    Collected,
+    dropped_table,
+    in_order,
+    several,
+    sse,
+    timings_table,
+    total,
+    usage_table,
+)
 from domov.api.openai.fields import MOST_CHOICES, Int31, TextBody, shared_fields
 from domov.errors import BadRequest
 from domov.types import CompletionRequest, Done, Event, Progress, TextDelta, Token, Usage
@@ -70,7 +80,7 @@ class Stream:
     prompts: int
     echoes: list[str]  # what comes before each choice
     logprobs: bool = False
-    usages: list[Usage] = field(default_factory=list)
+    usages: dict[int, Usage] = field(default_factory=dict)  # by choice
     begun: dict[int, int] = field(default_factory=dict)  # characters so far, by choice
 
     def body(self, choices: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
@@ -92,7 +102,7 @@ class Stream:
             told = {"total": event.total_tokens, "cache": event.cached_tokens, "processed": event.read_tokens}
             return first + sse(self.body([self.choice(index, "", [], None)], prompt_progress=told))
         if isinstance(event, Done):
-            self.usages.append(event.usage)
+            self.usages[index] = event.usage
             last = self.choice(index, "", [], event.reason)
             return first + sse(self.body([last], **dropped_table(event.dropped)))
         return first  # a completion has no reasoning and calls no tools
@@ -100,7 +110,7 @@ class Stream:
     def last(self) -> bytes:
         if not self.include_usage:
             return END
-        usage = total(self.usages, prompts=self.prompts)
+        usage = total(in_order(self.usages), prompts=self.prompts)
         return sse(self.body([], usage=usage_table(usage), timings=timings_table(usage))) + END
 
     def whole(self, answers: list[Collected]) -> dict[str, Any]:
