@@ -9,7 +9,7 @@ import importlib.metadata
 import itertools
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -65,11 +65,15 @@ class App:
     def scheduler(self) -> Scheduler:
         return Scheduler(
             self._open_planned,
-            key=lambda model: (str(model.path), model.path.stat().st_mtime_ns, self._wanted(model, Tuning())),
+            key=self.loaded_as,
             free_bytes=lambda: read_memory().free_bytes,
             keep_alive_seconds=self.config.keep_alive_seconds,
             when_loaded=self._note_plan,
         )
+
+    def loaded_as(self, model: Model) -> Hashable:
+        """The same for names of one file with the same options: one worker runs them."""
+        return str(model.path), model.path.stat().st_mtime_ns, self._wanted(model, Tuning())
 
     async def forget(self, conversation: str) -> int:
         """Removes what models have read of a conversation, from memory and from disk. Returns the files there were."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +12,10 @@ from domov.engine import scheduler as module
 from domov.engine.fake import FakeEngine
 from domov.engine.launch import Endpoint, Launch
 from domov.engine.llamacpp import LlamaCpp
-from domov.engine.protocol import Abilities
+from domov.engine.protocol import Abilities, Engine
 from domov.engine.scheduler import Scheduler
 from domov.errors import Busy, WorkerDied
+from domov.sizing.offload import RAM, Share
 from domov.sizing.plan import Plan
 from domov.store.manifest import Manifest, Source
 from domov.store.models import Model
@@ -291,3 +292,17 @@ async def test_models_may_come_while_others_forget(scheduler: Scheduler, shelf: 
     next(iter(scheduler._loaded.values())).engine = Forgetting(launch, name="a", log=shelf.folder / "log")
     await scheduler.forget("conversation")
     assert "b" in shelf.loaded
+
+
+async def test_what_lies_on_a_card_takes_no_main_memory(shelf: Shelf) -> None:
+    card = Share("CUDA0", weights_bytes=400, cache_bytes=0, compute_bytes=0, free_bytes=1000)
+    ram = Share(RAM, weights_bytes=0, cache_bytes=MODEL_BYTES, compute_bytes=0, free_bytes=1000)
+
+    def on_a_card(model: Model) -> tuple[Engine, Plan]:
+        engine, plan = shelf.open(model)
+        return engine, replace(plan, weights_bytes=400, devices=(card, ram))
+
+    scheduler = Scheduler(on_a_card, key=shelf.key, free_bytes=shelf.free_bytes, keep_alive_seconds=-1)
+    await ask_all(scheduler, shelf.model("a"), shelf.model("b"))
+    assert shelf.loaded == ["a", "b"]
+    await scheduler.close()

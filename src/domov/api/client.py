@@ -1,7 +1,10 @@
 """Commands that ask the running server, over loopback: where it is stands in a file that it writes as it starts."""
 
+import contextlib
 import http.client
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +17,17 @@ from domov.files import write_atomically
 SECONDS = 300
 
 
-def announce(home: Path, host: str, port: int) -> Path:
-    """Writes where this process serves. Returns the file, to be removed in the end."""
-    path = _path(home)
-    write_atomically(path, orjson.dumps({"host": host, "port": port, "pid": os.getpid()}))
-    return path
+@contextmanager
+def announced(home: Path, host: str, port: int) -> Iterator[None]:
+    """For as long as the block lasts it is written where this process serves; another's word is left alone."""
+    path, mine = _path(home), orjson.dumps({"host": host, "port": port, "pid": os.getpid()})
+    write_atomically(path, mine)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            if path.read_bytes() == mine:
+                path.unlink()
 
 
 def ask(home: Path, method: str, path: str, body: dict[str, Any] | None = None) -> Any:

@@ -94,8 +94,5 @@ def run(domov: App, listener: socket.socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=LONGEST_GOODBYE_SECONDS,
     )
-    announced = client.announce(domov.config.home, host, port)
-    try:
+    with client.announced(domov.config.home, host, port):
         uvicorn.Server(config).run(sockets=[listener])
-    finally:
-        announced.unlink(missing_ok=True)

@@ -73,7 +73,7 @@ class Scheduler:
         """
         open_engine         an engine that is not started yet, and what it will need; asked before each loading
         key                 the same for names of models that one engine can run
-        free_bytes          memory that the system would give to a new process now
+        free_bytes          main memory that the system would give to a new process now
         keep_alive_seconds  how long an idle model stays; negative: for ever
         when_loaded         is told of each model that has been loaded, and what it took
         """
@@ -155,13 +155,13 @@ class Scheduler:
     async def _load(self, loaded: Loaded) -> None:
         async with loaded.changing:
             if not loaded.ready:
-                await self._reserve(loaded.plan.needed_bytes)
+                await self._reserve(loaded.plan.ram_bytes)
                 try:
                     await loaded.engine.start()
                     loaded.ready = True
                     self._when_loaded(self._row(loaded))
                 finally:
-                    self._loading_bytes -= loaded.plan.needed_bytes
+                    self._loading_bytes -= loaded.plan.ram_bytes
                     self._wake()
 
     async def _reserve(self, needed_bytes: int) -> None:
@@ -183,7 +183,7 @@ class Scheduler:
 
     def _room_bytes(self) -> int:
         """What a new model may take. The system counts mapped weights of loaded models as free: they are not."""
-        mapped = sum(x.plan.weights_bytes for x in self._loaded.values() if x.ready)
+        mapped = sum(x.plan.ram_weights_bytes for x in self._loaded.values() if x.ready)
         return self._free_bytes() - mapped - self._loading_bytes
 
     async def _unload(self, loaded: Loaded) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from domov.errors import BadOption
 from domov.hardware.machine import Machine
 from domov.sizing.memory import PROCESS_BYTES, memory
-from domov.sizing.offload import Placement, Share, largest, place
+from domov.sizing.offload import RAM, Placement, Share, largest, place
 from domov.sizing.settings import BATCH_TOKENS, MICRO_BATCH_TOKENS, PADDING_TOKENS, Settings
 from domov.sizing.speed import Speed, predict
 from domov.store.shape import ModelShape
@@ -57,6 +57,16 @@ class Plan:
     def needed_bytes(self) -> int:
         """All memory on all devices: weights, caches, compute buffers, results and the worker itself."""
         return self.weights_bytes + self.cache_bytes + self.compute_bytes + self.output_bytes + PROCESS_BYTES
+
+    @property
+    def ram_bytes(self) -> int:
+        """What of `needed_bytes` lies in main memory."""
+        return sum(s.needed_bytes for s in self.devices if s.device == RAM) if self.devices else self.needed_bytes
+
+    @property
+    def ram_weights_bytes(self) -> int:
+        """What of the weights lies in main memory."""
+        return sum(s.weights_bytes for s in self.devices if s.device == RAM) if self.devices else self.weights_bytes
 
 
 def make_plan(shape: ModelShape, machine: Machine, wishes: Wishes | None = None) -> Plan:
