@@ -206,10 +206,8 @@ class App:
         plan = self.plan(shape_of(header, name=model.name), options)
         states = self._states(model, options)
         launch = self._launch(model, options, plan, states=states, spin_count=tuning.spin_count)
-        log = (
-            self.config.logs
-            / f"worker-{hashlib.sha256(f'{model.path} {self._wanted(model, Tuning())}'.encode()).hexdigest()[:12]}.log"
-        )
+        runs = f"{model.path} {self._wanted(model, Tuning())}"  # two such workers at the same time have two logs
+        log = self.config.logs / f"worker-{hashlib.sha256(runs.encode()).hexdigest()[:12]}.log"
         by_hand = self.config.threads or self._resolved(model, header).threads
         care = Care(
             queue=self.config.queue,
