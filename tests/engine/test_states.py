@@ -1,9 +1,10 @@
+import os
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domov.engine.states import State, States, forget, shared_prefix, state_key
+from domov.engine.states import State, States, forget, shared_prefix, shrink, state_key
 
 PLENTY = 1 << 30
 
@@ -86,3 +87,13 @@ def test_damaged_and_half_written_states_are_not_offered(tmp_path: Path) -> None
     states.new_path().write_bytes(b"half")
     (states.folder / "lonely.json").write_bytes(b'{"text": "a house", "tokens": 1, "conversation": null}')
     assert states.all() == []
+
+
+def test_what_a_kill_has_left_goes_and_what_is_being_written_stays(tmp_path: Path) -> None:
+    (tmp_path / "key").mkdir()
+    left, written = tmp_path / "key" / "left.bin", tmp_path / "key" / "written.bin"
+    for path in (left, written):
+        path.write_bytes(b"cache")
+    os.utime(left, (0, 0))
+    shrink(tmp_path, 1 << 30)
+    assert [left.exists(), written.exists()] == [False, True]

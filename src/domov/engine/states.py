@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from pathlib import Path
 import orjson
 
 from domov.files import make_folder, write_atomically
+
+WRITING_SECONDS = 3600  # a file without its text that is older is not being written any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,8 @@ class States:
     def touch(self, state: State) -> None:
         """Marks it as used now."""
         with contextlib.suppress(OSError):
-            os.utime(state.sidecar)
+            # Linux's own "now" is that of its last tick, up to 10 ms ago: others may have been written since.
+            os.utime(state.sidecar, ns=(now := time.time_ns(), now))
 
 
 def remove(path: Path) -> None:
@@ -105,11 +109,15 @@ def forget(home: Path, conversation: str) -> int:
 
 
 def shrink(home: Path, most_bytes: int) -> None:
-    """Removes the least recently used states until the rest is small enough; and what kills have left."""
+    """Removes the least recently used states until the rest is small enough; first what kills have left."""
     files = []
     for path in home.glob("*/*.bin"):
         with contextlib.suppress(OSError):
-            files.append((_used_seconds(path), path.stat().st_size, path))
+            used_seconds, size = _used_seconds(path), path.stat().st_size
+            if not path.with_suffix(".json").exists() and used_seconds < time.time() - WRITING_SECONDS:
+                remove(path)
+            else:
+                files.append((used_seconds, size, path))
     total = sum(size for _, size, _ in files)
     for _, size, path in sorted(files):
         if total <= most_bytes:
