@@ -11,9 +11,8 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-import orjson
+from domov.api.dialects import Scope, dialect_of
 
-Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -36,7 +35,7 @@ class Guard:
         if scope["type"] != "http":
             return None
         if refusal := self._refusal(scope):
-            return await refuse(send, *refusal)
+            return await dialect_of(scope).refusal(*refusal)(scope, receive, send)
         return await self._with_limit(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
@@ -80,13 +79,5 @@ class Guard:
 
         await self.app(scope, counted, unless_too_long)
         if received > MOST_BODY_BYTES:
-            await refuse(send, 413, f"a request may have {MOST_BODY_BYTES} bytes, this one has more")
-
-
-async def refuse(send: Send, status: int, message: str) -> None:
-    """Answers in the envelope that most clients understand, OpenAI's."""
-    error = {"message": message, "type": "invalid_request_error", "param": None, "code": None}
-    body = orjson.dumps({"error": error})
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+            message = f"a request may have {MOST_BODY_BYTES} bytes, this one has more"
+            await dialect_of(scope).refusal(413, message)(scope, receive, send)

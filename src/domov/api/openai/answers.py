@@ -1,19 +1,17 @@
-"""What OpenAI's answers have in common: usage, timings, figures of tokens, and how they are streamed."""
+"""What OpenAI's answers have in common: usage, timings, and how their events are written."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
-from fastapi.responses import Response, StreamingResponse
 
 from domov.api.openai.errors import error_body
+from domov.api.streaming import Asked, all_events
 from domov.engine.protocol import Engine
 from domov.errors import DomovError
 from domov.types import (
-    ChatRequest,
-    CompletionRequest,
     Done,
     Dropped,
     Event,
@@ -25,16 +23,16 @@ from domov.types import (
     Usage,
 )
 
-Asked = ChatRequest | CompletionRequest
 END = b"data: [DONE]\n\n"
-
-
-def json_response(body: Any) -> Response:
-    return Response(orjson.dumps(body), media_type="application/json")
 
 
 def sse(body: Any) -> bytes:
     return b"data: " + orjson.dumps(body) + b"\n\n"
+
+
+def failed(error: DomovError) -> bytes:
+    """An error in the middle of a stream."""
+    return b"data: " + error_body(error)[1] + b"\n\n"
 
 
 def several(request: Asked, count: int) -> list[Asked]:
@@ -43,38 +41,6 @@ def several(request: Asked, count: int) -> list[Asked]:
     if seed is None or count == 1:
         return [request] * count
     return [replace(request, sampling=replace(request.sampling, seed=(seed + n) % 2**32)) for n in range(count)]
-
-
-async def all_events(engine: Engine, requests: Sequence[Asked]) -> AsyncIterator[tuple[int, Event]]:
-    """The events of one answer after the other, each with the number of its request."""
-    for number, request in enumerate(requests):
-        async with aclosing(engine.stream(request)) as events:  # type: ignore[type-var]
-            async for event in events:
-                yield number, event
-
-
-async def streamed(
-    events: AsyncIterator[tuple[int, Event]], encode: Callable[[int, Event], bytes], last: Callable[[], bytes]
-) -> Response:
-    """The first event is awaited before the status is sent, so that an error still has its own.
-
-    encode  the bytes of an event
-    last    the bytes that follow them all
-    """
-    first = await anext(aiter(events))
-
-    async def content() -> AsyncIterator[bytes]:
-        async with aclosing(events):  # type: ignore[type-var]
-            yield encode(*first)
-            try:
-                async for number, event in events:
-                    yield encode(number, event)
-            except DomovError as error:  # the status has gone out: the stream itself must say it
-                yield b"data: " + error_body(error)[1] + b"\n\n"
-            else:
-                yield last()
-
-    return StreamingResponse(content(), media_type="text/event-stream")
 
 
 @dataclass

@@ -1,9 +1,12 @@
 """OpenAI's envelope for errors: one table from ours to a status and a type."""
 
-import orjson
-from fastapi.exceptions import RequestValidationError
+from typing import Any
 
-from domov.errors import BadInput, BadRequest, ContextOverflow, DomovError, NotFound, Refused, WorkerDied
+import orjson
+from fastapi.responses import Response
+
+from domov.api.sentences import sentence
+from domov.errors import BadInput, Busy, ContextOverflow, DomovError, NotFound, Refused, WorkerDied
 
 STATUS: tuple[tuple[type[DomovError], int, str], ...] = (
     (NotFound, 404, "not_found_error"),
@@ -17,16 +20,21 @@ STATUS: tuple[tuple[type[DomovError], int, str], ...] = (
 def error_body(error: DomovError) -> tuple[int, bytes]:
     """The HTTP status and the body that an error becomes."""
     status, kind = next((status, kind) for type_, status, kind in STATUS if isinstance(error, type_))
-    message = f"{error.message}; {error.hint}" if error.hint else error.message
     code = "context_length_exceeded" if isinstance(error, ContextOverflow) else None
-    message = message.encode("utf-8", "replace").decode()  # half a surrogate pair is no UTF-8
-    return status, orjson.dumps({"error": {"message": message, "type": kind, "param": None, "code": code}})
+    return status, _envelope(kind, sentence(error), code)
 
 
-def validation_error(error: RequestValidationError) -> BadRequest:
-    """What pydantic found, in a sentence that names the field."""
-    first = error.errors()[0]
-    if first["type"] == "json_invalid":
-        return BadRequest("the body is not JSON")
-    where = ".".join(str(part) for part in first["loc"] if part != "body")[:150] or "the body"
-    return BadRequest(f"{where}: {first['msg']}"[:300].lower())
+def error_response(error: DomovError) -> Response:
+    status, body = error_body(error)
+    headers = {"Retry-After": str(error.retry_seconds)} if isinstance(error, Busy) else None
+    return Response(body, status, headers=headers, media_type="application/json")
+
+
+def refusal(status: int, message: str) -> Response:
+    """What is refused before any route has seen it."""
+    kind = "not_found_error" if status == 404 else "invalid_request_error"
+    return Response(_envelope(kind, message), status, media_type="application/json")
+
+
+def _envelope(kind: str, message: str, code: Any = None) -> bytes:
+    return orjson.dumps({"error": {"message": message, "type": kind, "param": None, "code": code}})

@@ -2,19 +2,18 @@
 
 import time
 import uuid
-from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from domov.api.disconnect import unless_disconnected
+from domov.api.named import engine_of
 from domov.api.openai import chat, completions, native, vectors
-from domov.api.openai.answers import Asked, all_events, collected, json_response, several, streamed
+from domov.api.openai.answers import collected, failed, several
+from domov.api.streaming import Asked, all_events, json_response, streamed
 from domov.app import App
 from domov.engine.scheduler import Scheduled
 from domov.errors import BadRequest
-from domov.store.models import Model
-from domov.store.names import looks_like_path
 from domov.types import CompletionRequest
 
 
@@ -27,17 +26,6 @@ def router(domov: App) -> APIRouter:
 
 def _openai(domov: App) -> APIRouter:
     routes = APIRouter()
-
-    @routes.get("/v1/models")
-    async def models() -> dict[str, Any]:
-        """The models that are here."""
-        return {"object": "list", "data": [_model_row(m.name, m.manifest.added) for m in domov.models.all()]}
-
-    @routes.get("/v1/models/{name:path}")
-    async def model(name: str) -> dict[str, Any]:
-        """One model that is here."""
-        found = installed(domov, name)
-        return _model_row(found.name, found.manifest.added)
 
     @routes.post("/v1/chat/completions")
     async def chat_completions(body: chat.ChatBody, request: Request) -> Response:
@@ -95,35 +83,6 @@ def _native(domov: App) -> APIRouter:
     return routes
 
 
-def engine_of(domov: App, name: str) -> tuple[Scheduled, Model]:
-    """The engine and model of a name; without a name, those that are loaded, if it is one.
-
-    Raises NoSuchModel or BadRequest.
-    """
-    if not name:
-        loaded = domov.scheduler.rows()
-        if len(loaded) != 1:
-            raise BadRequest(f"{len(loaded)} models are loaded: say which", hint="put its name into `model`")
-        name = loaded[0].model
-    found = installed(domov, name)
-    return domov.scheduler.engine_for(found), found
-
-
-def installed(domov: App, name: str) -> Model:
-    """The model of that name. A path is no name here: a caller of the API has no business with other files.
-
-    Raises NoSuchModel or BadName.
-    """
-    if looks_like_path(name):
-        raise BadRequest(f"not a model's name: {name[:80]}")
-    return domov.models.get(name)
-
-
-def _model_row(name: str, added: str) -> dict[str, Any]:
-    created = int(time.mktime(time.strptime(added, "%Y-%m-%dT%H:%M:%SZ")) - time.timezone)
-    return {"id": name, "object": "model", "created": created, "owned_by": "domov"}
-
-
 def _include_usage(body: chat.ChatBody | completions.CompletionBody) -> bool:
     return bool(body.stream_options and body.stream_options.include_usage)
 
@@ -136,7 +95,7 @@ async def _chat(domov: App, body: chat.ChatBody) -> Response:
     )
     requests = several(asked, body.n or 1)
     if body.stream:
-        return await streamed(all_events(engine, requests), stream.encode, stream.last)
+        return await streamed(all_events(engine, requests), stream.encode, last=stream.last, failed=failed)
     return json_response(chat.whole(await collected(engine, requests), stream))
 
 
@@ -154,7 +113,7 @@ async def _complete(domov: App, body: completions.CompletionBody) -> Response:
         logprobs=body.logprobs is not None,
     )
     if body.stream:
-        return await streamed(all_events(engine, requests), stream.encode, stream.last)
+        return await streamed(all_events(engine, requests), stream.encode, last=stream.last, failed=failed)
     return json_response(stream.whole(await collected(engine, requests)))
 
 
@@ -180,6 +139,6 @@ async def _infill(domov: App, body: native.InfillBody) -> Response:
     engine, model = engine_of(domov, body.model)
     if body.stream:
         events = all_events(engine, [request])
-        return await streamed(events, lambda _, event: native.infill_bytes(event, model=model.name), lambda: b"")
+        return await streamed(events, lambda _, event: native.infill_bytes(event, model=model.name), failed=failed)
     (answer,) = await collected(engine, [request])
     return json_response(native.whole_infill(answer, model=model.name))
