@@ -39,6 +39,8 @@ class Answer:
             yield from self._close()
             yield self._end(event)
             yield {"type": "message_stop"}
+        elif not self.max_tokens:
+            return  # only the reading was asked for; llama-server writes one token anyway
         elif isinstance(event, TextDelta):
             yield from self._open("text", {"type": "text", "text": ""})
             yield self._delta({"type": "text_delta", "text": event.text})
