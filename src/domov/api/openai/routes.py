@@ -7,14 +7,14 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from domov.api.answers import json_response
 from domov.api.disconnect import unless_disconnected
+from domov.api.models import engine_of, installed
 from domov.api.openai import chat, completions, native, vectors
-from domov.api.openai.answers import Asked, all_events, collected, json_response, several, streamed
+from domov.api.openai.answers import Asked, all_events, collected, several, streamed
 from domov.app import App
 from domov.engine.scheduler import Scheduled
 from domov.errors import BadRequest
-from domov.store.models import Model
-from domov.store.names import looks_like_path
 from domov.types import CompletionRequest
 
 
@@ -93,30 +93,6 @@ def _native(domov: App) -> APIRouter:
         return await unless_disconnected(request, _infill(domov, body))
 
     return routes
-
-
-def engine_of(domov: App, name: str) -> tuple[Scheduled, Model]:
-    """The engine and model of a name; without a name, those that are loaded, if it is one.
-
-    Raises NoSuchModel or BadRequest.
-    """
-    if not name:
-        loaded = domov.scheduler.rows()
-        if len(loaded) != 1:
-            raise BadRequest(f"{len(loaded)} models are loaded: say which", hint="put its name into `model`")
-        name = loaded[0].model
-    found = installed(domov, name)
-    return domov.scheduler.engine_for(found), found
-
-
-def installed(domov: App, name: str) -> Model:
-    """The model of that name. A path is no name here: a caller of the API has no business with other files.
-
-    Raises NoSuchModel or BadName.
-    """
-    if looks_like_path(name):
-        raise BadRequest(f"not a model's name: {name[:80]}")
-    return domov.models.get(name)
 
 
 def _model_row(name: str, added: str) -> dict[str, Any]:
