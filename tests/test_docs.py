@@ -10,8 +10,10 @@ from pydantic import BaseModel
 
 from domov import app, config, errors
 from domov.api import server
+from domov.api.anthropic import errors as anthropic_errors
+from domov.api.anthropic import request as anthropic
+from domov.api.errors import STATUS
 from domov.api.openai import chat, completions, native, vectors
-from domov.api.openai.errors import STATUS
 from domov.cli import errors as cli_errors
 from domov.cli.main import COMMANDS
 from tests.api.conftest import serving
@@ -54,11 +56,15 @@ def test_every_field_of_a_request_is_documented() -> None:
     page = (ROOT / "docs" / "api.md").read_text("utf-8")
     bodies: tuple[type[BaseModel], ...] = (chat.ChatBody, completions.CompletionBody, native.InfillBody)
     bodies += (vectors.EmbeddingBody, vectors.RerankBody, native.TokenizeBody, native.DetokenizeBody)
-    fields = {*(name for body in bodies for name in body.model_fields), *chat.UNSUPPORTED}
+    bodies += (anthropic.MessagesBody, anthropic.ToolBody)
+    fields = {*(name for body in bodies for name in body.model_fields), *chat.UNSUPPORTED, *anthropic.UNSUPPORTED}
     assert [field for field in sorted(fields) if f"`{field}`" not in page] == []
 
 
-@pytest.mark.parametrize("status", sorted({*(status for _, status, _ in STATUS), 403, 405, 413, 415}))
+STATUSES = sorted({*(s for _, s in STATUS), *(s for _, s, _ in anthropic_errors.STATUS), 403, 405, 413, 415})
+
+
+@pytest.mark.parametrize("status", STATUSES)
 def test_every_status_of_the_api_is_documented(status: int) -> None:
     assert f"| {status} | " in (ROOT / "docs" / "api.md").read_text("utf-8")
 

@@ -1,31 +1,36 @@
-"""The models that are here, at the one path that two dialects share: `anthropic-version` asks for Anthropic's form."""
+"""The model that a caller names, in whatever dialect."""
 
-from typing import Annotated, Any
-
-from fastapi import APIRouter, Query, Request
-
-from domov.api.anthropic import models as anthropic
-from domov.api.dialects import ANTHROPIC, dialect_of
-from domov.api.named import installed
-from domov.api.openai import models as openai
 from domov.app import App
+from domov.engine.scheduler import Scheduled
+from domov.errors import BadRequest
+from domov.store.models import Model
+from domov.store.names import looks_like_path
 
 
-def router(domov: App) -> APIRouter:
-    routes = APIRouter(tags=["Models"])
+def installed(domov: App, name: str) -> Model:
+    """The model of that name. A path is no name here: a caller of the API has no business with other files.
 
-    @routes.get("/v1/models")
-    async def models(request: Request, page: Annotated[anthropic.Page, Query()]) -> dict[str, Any]:
-        """The models that are here."""
-        found = domov.models.all()
-        if dialect_of(request.scope) is ANTHROPIC:
-            return anthropic.models_table(found, page)
-        return openai.models_table(found)
+    Raises NoSuchModel or BadName.
+    """
+    return domov.models.get(no_path(name))
 
-    @routes.get("/v1/models/{name:path}")
-    async def model(name: str, request: Request) -> dict[str, Any]:
-        """One model that is here."""
-        found = installed(domov, name)
-        return anthropic.model_row(found) if dialect_of(request.scope) is ANTHROPIC else openai.model_row(found)
 
-    return routes
+def no_path(name: str) -> str:
+    """The name, if it is not a path. Raises BadRequest."""
+    if looks_like_path(name):
+        raise BadRequest(f"not a model's name: {name[:80]}")
+    return name
+
+
+def engine_of(domov: App, name: str) -> tuple[Scheduled, Model]:
+    """The engine and model of a name; without a name, those that are loaded, if it is one.
+
+    Raises NoSuchModel or BadRequest.
+    """
+    if not name:
+        loaded = domov.scheduler.rows()
+        if len(loaded) != 1:
+            raise BadRequest(f"{len(loaded)} models are loaded: say which", hint="put its name into `model`")
+        name = loaded[0].model
+    found = installed(domov, name)
+    return domov.scheduler.engine_for(found), found

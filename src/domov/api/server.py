@@ -11,12 +11,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import client, loaded, models
+from domov.api import client, errors, loaded, model_list
 from domov.api.anthropic import routes as anthropic
-from domov.api.dialects import dialect_of
+from domov.api.envelopes import envelope_of
 from domov.api.guard import Guard
+from domov.api.ollama import routes as ollama
 from domov.api.openai import routes as openai
-from domov.api.sentences import validation_error
 from domov.app import App
 from domov.errors import BadOption, DomovError, PortInUse
 
@@ -33,8 +33,9 @@ def create(domov: App) -> FastAPI:
         await domov.scheduler.close()
 
     api = FastAPI(title="Domov", lifespan=lifespan, docs_url=None, redoc_url=None)
-    api.include_router(models.router(domov))
+    api.include_router(model_list.router(domov))
     api.include_router(openai.router(domov))
+    api.include_router(ollama.router(domov))
     api.include_router(anthropic.router(domov))
     api.include_router(loaded.router(domov))
 
@@ -45,17 +46,17 @@ def create(domov: App) -> FastAPI:
 
     @api.exception_handler(DomovError)
     async def refused(request: Request, error: DomovError) -> Response:
-        return dialect_of(request.scope).error_response(error)
+        return envelope_of(request.scope).of_error(error)
 
     @api.exception_handler(RequestValidationError)
     async def not_understood(request: Request, error: RequestValidationError) -> Response:
-        return await refused(request, validation_error(error))
+        return await refused(request, errors.validation_error(error))
 
     @api.exception_handler(HTTPException)
     async def no_route(request: Request, error: HTTPException) -> Response:
         words = {404: f"no such path: {request.scope['path'][:200]}", 405: f"not with {request.method}"}
         message = words.get(error.status_code, str(error.detail))
-        return dialect_of(request.scope).refusal(error.status_code, message)
+        return envelope_of(request.scope).of_refusal(error.status_code, message)
 
     return api
 

@@ -102,8 +102,8 @@ class LlamaCpp:
             lambda c: c.ask("/v1/rerank", fields), lambda answer: read_ranking(answer, documents=len(documents))
         )
 
-    async def tokenize(self, text: str, *, special: bool = False) -> tuple[int, ...]:
-        return await self._asked(lambda c: tokens_of(c, text, special=special), tuple)
+    async def tokenize(self, text: str, *, special: bool = False, first: bool = False) -> tuple[int, ...]:
+        return await self._asked(lambda c: tokens_of(c, text, special=special, first=first), tuple)
 
     async def detokenize(self, tokens: Sequence[int]) -> str:
         return await self._asked(

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from domov.api.media import from_base64
+from domov.api.values import decoded
 from domov.errors import BadRequest
 from domov.types import Media
 
@@ -125,7 +125,7 @@ def _picture(image: Image) -> Media:
         )
     if not image.source.media_type.startswith("image/"):
         raise BadRequest(f"media_type of an image is image/..., this one is {image.source.media_type}")
-    return Media("image", from_base64(image.source.data, "the image's data"), image.source.media_type)
+    return Media("image", decoded(image.source.data, "the image's data"), image.source.media_type)
 
 
 def _document(document: Document) -> list[Part]:

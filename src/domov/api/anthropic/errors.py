@@ -9,7 +9,7 @@ from uuid import uuid4
 import orjson
 from fastapi.responses import Response
 
-from domov.api.sentences import sentence
+from domov.api.errors import retry_headers, sentence
 from domov.errors import BadInput, Busy, ContextOverflow, DomovError, NotFound, Refused, WorkerDied
 
 STATUS: tuple[tuple[type[DomovError], int, str], ...] = (
@@ -25,8 +25,7 @@ KINDS = {403: "permission_error", 404: "not_found_error", 413: "request_too_larg
 
 def error_response(error: DomovError) -> Response:
     status, kind = _meaning(error)
-    more = {"retry-after": str(error.retry_seconds)} if isinstance(error, Busy) else {}
-    return _response(status, kind, _message(error), **more)
+    return _response(status, kind, _message(error), retry_headers(error))
 
 
 def refusal(status: int, message: str) -> Response:
@@ -53,10 +52,10 @@ def _message(error: DomovError) -> str:
     return sentence(error)
 
 
-def _response(status: int, kind: str, message: str, **headers: str) -> Response:
+def _response(status: int, kind: str, message: str, headers: dict[str, str] | None = None) -> Response:
     request_id = new_request_id()
     body = _envelope(kind, message, request_id)
-    return Response(body, status, headers={"request-id": request_id, **headers}, media_type="application/json")
+    return Response(body, status, headers={"request-id": request_id, **(headers or {})}, media_type="application/json")
 
 
 def _envelope(kind: str, message: str, request_id: str) -> bytes:

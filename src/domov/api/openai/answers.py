@@ -1,38 +1,25 @@
-"""What OpenAI's answers have in common: usage, timings, and how their events are written."""
+"""What OpenAI's answers have in common: usage, timings, figures of tokens, and how they are streamed."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import orjson
+from fastapi.responses import Response
 
+from domov.api.answers import Collected, streaming
 from domov.api.openai.errors import error_body
-from domov.api.streaming import Asked, all_events
 from domov.engine.protocol import Engine
 from domov.errors import DomovError
-from domov.types import (
-    Done,
-    Dropped,
-    Event,
-    ReasoningDelta,
-    TextDelta,
-    Token,
-    ToolCall,
-    ToolCallDelta,
-    Usage,
-)
+from domov.types import ChatRequest, CompletionRequest, Dropped, Event, Usage
 
+Asked = ChatRequest | CompletionRequest
 END = b"data: [DONE]\n\n"
 
 
 def sse(body: Any) -> bytes:
     return b"data: " + orjson.dumps(body) + b"\n\n"
-
-
-def failed(error: DomovError) -> bytes:
-    """An error in the middle of a stream."""
-    return b"data: " + error_body(error)[1] + b"\n\n"
 
 
 def several(request: Asked, count: int) -> list[Asked]:
@@ -43,28 +30,33 @@ def several(request: Asked, count: int) -> list[Asked]:
     return [replace(request, sampling=replace(request.sampling, seed=(seed + n) % 2**32)) for n in range(count)]
 
 
-@dataclass
-class Collected:
-    """One whole answer."""
+async def all_events(engine: Engine, requests: Sequence[Asked]) -> AsyncIterator[tuple[int, Event]]:
+    """The events of one answer after the other, each with the number of its request."""
+    for number, request in enumerate(requests):
+        async with aclosing(engine.stream(request)) as events:  # type: ignore[type-var]
+            async for event in events:
+                yield number, event
 
-    text: str = ""
-    reasoning: str = ""
-    tokens: list[Token] = field(default_factory=list)
-    calls: dict[int, ToolCall] = field(default_factory=dict)
-    done: Done = Done("stop", Usage(0, 0))
 
-    def add(self, event: Event) -> None:
-        if isinstance(event, TextDelta):
-            self.text += event.text
-            self.tokens += event.tokens
-        elif isinstance(event, ReasoningDelta):
-            self.reasoning += event.text
-        elif isinstance(event, ToolCallDelta):
-            call = self.calls.get(event.index, ToolCall("", "", ""))
-            arguments = call.arguments + event.arguments
-            self.calls[event.index] = ToolCall(event.id or call.id, event.name or call.name, arguments)
-        elif isinstance(event, Done):
-            self.done = event
+async def streamed(
+    events: AsyncIterator[tuple[int, Event]], encode: Callable[[int, Event], bytes], last: Callable[[], bytes]
+) -> Response:
+    """The answer as server-sent events; an error before the first of them keeps its status.
+
+    encode  the bytes of an event
+    last    the bytes that follow them all
+    """
+
+    async def chunks() -> AsyncGenerator[bytes, None]:
+        async with aclosing(events):  # type: ignore[type-var]
+            async for number, event in events:
+                yield encode(number, event)
+            yield last()
+
+    def failed(error: DomovError) -> bytes:
+        return b"data: " + error_body(error)[1] + b"\n\n"
+
+    return await streaming(chunks(), failed=failed, media_type="text/event-stream")
 
 
 async def collected(engine: Engine, requests: Sequence[Asked]) -> list[Collected]:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from domov.api.media import from_base64
+from domov.api.values import decoded
 from domov.errors import BadRequest
 from domov.types import Media, Message, Role, ToolCall
 
@@ -83,7 +83,7 @@ def _part(part: Part) -> str | Media:
         if part.input_audio.format not in SOUNDS:
             raise BadRequest("input_audio.format is wav or mp3")
         media_type = {"wav": "audio/wav", "mp3": "audio/mpeg"}[part.input_audio.format]
-        return Media("audio", from_base64(part.input_audio.data, "input_audio.data"), media_type)
+        return Media("audio", decoded(part.input_audio.data, "input_audio.data"), media_type)
     raise BadRequest(f"content of the type {part.type[:40]} is not supported, or is not all there")
 
 
@@ -94,4 +94,4 @@ def _image(url: str) -> Media:
             "an image comes as data:image/...;base64,...: nothing is fetched from an address",
             hint="put the picture itself into the request",
         )
-    return Media("image", from_base64(url[found.end() :], "image_url"), found[1])
+    return Media("image", decoded(url[found.end() :], "image_url"), found[1])

@@ -6,11 +6,11 @@ import uuid
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from domov.api.answers import json_response
 from domov.api.disconnect import unless_disconnected
-from domov.api.named import engine_of
+from domov.api.models import engine_of
 from domov.api.openai import chat, completions, native, vectors
-from domov.api.openai.answers import collected, failed, several
-from domov.api.streaming import Asked, all_events, json_response, streamed
+from domov.api.openai.answers import Asked, all_events, collected, several, streamed
 from domov.app import App
 from domov.engine.scheduler import Scheduled
 from domov.errors import BadRequest
@@ -95,7 +95,7 @@ async def _chat(domov: App, body: chat.ChatBody) -> Response:
     )
     requests = several(asked, body.n or 1)
     if body.stream:
-        return await streamed(all_events(engine, requests), stream.encode, last=stream.last, failed=failed)
+        return await streamed(all_events(engine, requests), stream.encode, stream.last)
     return json_response(chat.whole(await collected(engine, requests), stream))
 
 
@@ -113,7 +113,7 @@ async def _complete(domov: App, body: completions.CompletionBody) -> Response:
         logprobs=body.logprobs is not None,
     )
     if body.stream:
-        return await streamed(all_events(engine, requests), stream.encode, last=stream.last, failed=failed)
+        return await streamed(all_events(engine, requests), stream.encode, stream.last)
     return json_response(stream.whole(await collected(engine, requests)))
 
 
@@ -139,6 +139,6 @@ async def _infill(domov: App, body: native.InfillBody) -> Response:
     engine, model = engine_of(domov, body.model)
     if body.stream:
         events = all_events(engine, [request])
-        return await streamed(events, lambda _, event: native.infill_bytes(event, model=model.name), failed=failed)
+        return await streamed(events, lambda _, event: native.infill_bytes(event, model=model.name), lambda: b"")
     (answer,) = await collected(engine, [request])
     return json_response(native.whole_infill(answer, model=model.name))
