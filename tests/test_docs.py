@@ -117,7 +117,7 @@ def test_commands_of_the_quick_start_work(command: str, home: Path) -> None:
     assert done.returncode == 0 and done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md", "docs/api.md"])
 def test_python_that_is_shown_works(page: str, starter_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (code,) = code_blocks(ROOT / page, "python")
     with serving(starter_home) as running:

@@ -13,10 +13,11 @@ import pytest
 from domov.store.models import Model
 from tests import model_files
 from tests.api.conftest import Server, serving
-from tests.api.test_anthropic import QUESTION, WEATHER, count
+from tests.api.test_anthropic import WEATHER, count
 from tests.api.test_server import worker_of
 from tests.conftest import STARTER, domov
 
+QUESTION: list[Any] = [{"role": "user", "content": "What is the weather in Paris?"}]
 ON: Any = {"type": "enabled", "budget_tokens": 5}
 
 
@@ -104,7 +105,8 @@ def test_one_call_at_a_time_if_it_is_asked_for(client: anthropic.Anthropic) -> N
 
 
 def test_a_call_that_is_cut_off_says_so(client: anthropic.Anthropic) -> None:
-    answer = ask(client, tools=[WEATHER], tool_choice={"type": "any"}, max_tokens=26)
+    long: dict[str, Any] = {"type": "object", "properties": {"n": {"const": "long " * 50}}, "required": ["n"]}
+    answer = ask(client, tools=[{"name": "f", "input_schema": long}], tool_choice={"type": "any"}, max_tokens=50)
     (call,) = answer.content
     assert answer.stop_reason == "max_tokens" and list(call.input) == ["INVALID_JSON"]
 
