@@ -124,7 +124,7 @@ def _answer_fields(body: MessagesBody) -> dict[str, Any]:
         "max_tokens": body.max_tokens,
         "stop": tuple(text for text in body.stop_sequences or () if text),
         "sampling": Sampling(temperature=body.temperature, top_p=body.top_p, top_k=body.top_k),
-        "progress": True,  # tells the tokens of the prompt before the first word
+        "progress": body.stream,  # tells the tokens of the prompt before the first word
     }
 
 
