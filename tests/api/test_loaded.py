@@ -60,7 +60,9 @@ def test_keep_alive_of_one_request_unloads_at_once_or_never(home: Path) -> None:
 def test_a_running_model_is_shown_and_can_not_be_stopped(home: Path) -> None:
     with (
         serving(home) as server,
-        httpx2.stream("POST", f"{server.url}/v1/chat/completions", json=body(400, stream=True, ignore_eos=True), timeout=60) as answer,
+        httpx2.stream(
+            "POST", f"{server.url}/v1/chat/completions", json=body(400, stream=True, ignore_eos=True), timeout=60
+        ) as answer,
     ):
         next(answer.iter_bytes())
         (row,) = loaded(server)
