@@ -14,14 +14,13 @@ from typing import Any, TypeVar
 
 import aiohttp
 
-from domov.engine.answer import answer, rendered, tokens_of
+from domov.engine.answer import answer, rendered, tokens_of, vectors_of
 from domov.engine.connection import Care, Connection
 from domov.engine.fitting import counter, fit
 from domov.engine.launch import Launch
 from domov.engine.process import WorkerProcess
 from domov.engine.protocol import Abilities
 from domov.engine.wire_vectors import (
-    embedding_fields,
     ranking_fields,
     read_embeddings,
     read_ranking,
@@ -93,7 +92,7 @@ class LlamaCpp:
 
     async def embed(self, texts: Sequence[str | tuple[int, ...]]) -> Embeddings:
         self._must_be("embedding", "makes no vectors")
-        return await self._asked(lambda c: c.ask("/v1/embeddings", embedding_fields(texts, c.traits)), read_embeddings)
+        return await self._asked(lambda c: vectors_of(c, texts), read_embeddings)
 
     async def rerank(self, query: str, documents: Sequence[str]) -> Ranking:
         self._must_be("reranking", "ranks nothing")

@@ -1,6 +1,6 @@
 """The bodies of /api/generate, /api/chat and the vectors, and the requests that they mean."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -14,7 +14,7 @@ from domov.api.ollama.fields import (
     refuse_unsupported,
     shared_fields,
 )
-from domov.api.ollama.messages import ChatMessage, ToolBody, messages_of, tool_of
+from domov.api.ollama.messages import ChatMessage, NamedTool, ToolBody, messages_of, tool_of
 from domov.errors import BadRequest
 from domov.types import ChatRequest, CompletionRequest, Message
 
@@ -41,6 +41,7 @@ class GenerateBody(TextBody):
 class ChatBody(TextBody):
     messages: list[ChatMessage] = []
     tools: Annotated[list[ToolBody], Field(max_length=512)] | None = None
+    tool_choice: Literal["none", "auto", "required"] | NamedTool = "auto"  # Ollama has none; as OpenAI's
 
 
 class EmbedBody(Named):
@@ -70,7 +71,10 @@ def decode_chat(body: ChatBody) -> ChatRequest:
     tools = tuple(tool_of(tool) for tool in body.tools or ())
     messages = messages_of(body.messages)
     ends_itself = bool(messages) and messages[-1].role == "assistant" and not messages[-1].tool_calls
-    return ChatRequest(body.model, messages, **chat_fields(body), tools=tools, continue_last=ends_itself)
+    choice = body.tool_choice if isinstance(body.tool_choice, str) else f"={body.tool_choice.function.name}"
+    return ChatRequest(
+        body.model, messages, **chat_fields(body), tools=tools, tool_choice=choice, continue_last=ends_itself
+    )
 
 
 def decode_templated(body: GenerateBody) -> ChatRequest:

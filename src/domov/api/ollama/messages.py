@@ -42,6 +42,14 @@ class ToolBody(BaseModel):
     function: Function
 
 
+class FunctionName(BaseModel):
+    name: str
+
+
+class NamedTool(BaseModel):
+    function: FunctionName
+
+
 def tool_of(body: ToolBody) -> Tool:
     function = body.function
     return Tool(function.name, function.description or "", function.parameters or {"type": "object", "properties": {}})

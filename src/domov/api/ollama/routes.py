@@ -101,7 +101,7 @@ def _telling(domov: App) -> APIRouter:
     async def ps() -> dict[str, Any]:
         """The models in memory."""
         rows = domov.scheduler.rows()
-        return {"models": [describing.loaded_table(row, domov.models.find(row.model)) for row in rows]}
+        return {"models": [describing.loaded_table(row, _found(domov, row.model)) for row in rows]}
 
     @routes.post("/api/show")
     def show(body: ShowBody) -> Response:
@@ -211,6 +211,14 @@ def _check_thinking(body: TextBody, model: Model) -> bool:
     if body.think and not thinks:
         raise BadRequest(f"{model.name} does not support thinking", hint="leave think out")
     return thinks
+
+
+def _found(domov: App, name: str) -> Model | None:
+    """A model in memory; None where its file was removed or changed meanwhile."""
+    try:
+        return domov.models.find(name)
+    except DomovError:
+        return None
 
 
 async def _answer(body: TextBody, asked: answering.Asked) -> Response:

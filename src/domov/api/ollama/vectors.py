@@ -53,5 +53,5 @@ async def _vectors(engine: Scheduled, texts: Sequence[str], *, truncate: bool) -
 
 async def _cut(engine: Scheduled, text: str, most_tokens: int) -> tuple[int, ...]:
     """The tokens of a text, those at its end left out but for the last one, which the model may wait for."""
-    tokens = await engine.tokenize(text, first=True)
+    tokens = await engine.tokenize(text, special=True, first=True)
     return tokens if len(tokens) <= most_tokens else (*tokens[: most_tokens - 1], tokens[-1])
