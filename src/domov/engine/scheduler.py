@@ -133,6 +133,14 @@ class Scheduler:
             await self._unload(loaded)
         return bool(found)
 
+    async def release(self, model: Model) -> None:
+        """Ends a model as soon as it has answered what it was asked."""
+        for loaded in [x for x in self._loaded.values() if x.model.path == model.path]:
+            if loaded.users:
+                loaded.keep_alive_seconds = 0
+            else:
+                await self._unload(loaded)
+
     def rows(self) -> list[Row]:
         """The models that are loaded or loading, the one used last first."""
         shown = [x for x in self._loaded.values() if x.ready or x.users]
@@ -191,6 +199,7 @@ class Scheduler:
         async with loaded.changing:
             if loaded.idle:
                 loaded.ready, loaded.leaving = False, True
+                loaded.keep_alive_seconds = self._keep_alive_seconds
                 if loaded.expiry:
                     loaded.expiry.cancel()
                 try:
@@ -241,6 +250,13 @@ class Scheduled:
     def __init__(self, scheduler: Scheduler, model: Model) -> None:
         self._scheduler, self._model = scheduler, model
 
+    @asynccontextmanager
+    async def ready(self, keep_alive_seconds: float | None = None) -> AsyncIterator[float]:
+        """Keeps the model loaded for the block. Gives the seconds that loading took."""
+        start = time.monotonic()
+        async with self._scheduler.use(self._model, keep_alive_seconds):
+            yield time.monotonic() - start
+
     async def start(self) -> Abilities:
         async with self._scheduler.use(self._model) as engine:
             return await engine.start()
@@ -261,9 +277,9 @@ class Scheduled:
         async with self._scheduler.use(self._model) as engine:
             return await engine.rerank(query, documents)
 
-    async def tokenize(self, text: str, *, special: bool = False) -> tuple[int, ...]:
+    async def tokenize(self, text: str, *, special: bool = False, first: bool = False) -> tuple[int, ...]:
         async with self._tokenizer() as tokenizer:
-            return await tokenizer.tokenize(text, special=special)
+            return await tokenizer.tokenize(text, special=special, first=first)
 
     async def detokenize(self, tokens: Sequence[int]) -> str:
         async with self._tokenizer() as tokenizer:
