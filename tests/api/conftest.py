@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import environment
+from domov.store.models import Model
+from tests import gguf_files, model_files
+from tests.conftest import domov, environment
 
 
 @dataclass(frozen=True)
@@ -43,3 +45,24 @@ def serving(home: Path, **more: str) -> Iterator[Server]:
 def server(starter_home: Path) -> Iterator[Server]:
     with serving(starter_home) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def able(starter: Model, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with a small model of every kind: they lie outside its home."""
+    home, files = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("files")
+    content = starter.path.read_bytes()
+    kinds = {
+        "plain": content,
+        "thinker": model_files.with_template(content, model_files.TOOLS_AND_THOUGHTS),
+        "filler": model_files.with_gap_marks(content),
+        "encoder": gguf_files.bert(),
+        "ranker": gguf_files.bert(pooling=4),
+    }
+    for name, model in kinds.items():
+        path = files / f"{name}.gguf"
+        path.write_bytes(model)
+        done = domov(home, "pull", str(path), "--name", name)
+        assert done.returncode == 0, done.stderr
+    with serving(home) as server:
+        yield server

@@ -11,10 +11,7 @@ import httpx2
 import openai
 import pytest
 
-from domov.store.models import Model
-from tests import gguf_files, model_files
-from tests.api.conftest import Server, serving
-from tests.conftest import domov
+from tests.api.conftest import Server
 
 QUESTION: list[Any] = [{"role": "user", "content": "What is the weather in Paris?"}]
 WEATHER: dict[str, Any] = {
@@ -30,27 +27,6 @@ WEATHER: dict[str, Any] = {
         },
     },
 }
-
-
-@pytest.fixture(scope="module")
-def able(starter: Model, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with a small model of every kind: they lie outside its home."""
-    home, files = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("files")
-    content = starter.path.read_bytes()
-    kinds = {
-        "plain": content,
-        "thinker": model_files.with_template(content, model_files.TOOLS_AND_THOUGHTS),
-        "filler": model_files.with_gap_marks(content),
-        "encoder": gguf_files.bert(),
-        "ranker": gguf_files.bert(pooling=4),
-    }
-    for name, model in kinds.items():
-        path = files / f"{name}.gguf"
-        path.write_bytes(model)
-        done = domov(home, "pull", str(path), "--name", name)
-        assert done.returncode == 0, done.stderr
-    with serving(home) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

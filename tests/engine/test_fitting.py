@@ -22,7 +22,7 @@ class Bytes:
     def __init__(self) -> None:
         self.counted = 0
 
-    async def tokenize(self, text: str, *, special: bool = False) -> tuple[int, ...]:
+    async def tokenize(self, text: str, *, special: bool = False, first: bool = False) -> tuple[int, ...]:
         self.counted += 1
         return tuple(text.encode())
 
@@ -88,7 +88,7 @@ class Worker:
     def __init__(self, engine: LlamaCpp) -> None:
         self.engine = engine
 
-    async def tokenize(self, text: str, *, special: bool = False) -> tuple[int, ...]:
+    async def tokenize(self, text: str, *, special: bool = False, first: bool = False) -> tuple[int, ...]:
         body = {"content": text, "add_special": special, "parse_special": special}
         return tuple((await call(self.engine, "/tokenize", body))["tokens"])
 

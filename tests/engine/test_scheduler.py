@@ -201,6 +201,26 @@ async def test_a_request_may_say_how_long_its_model_stays(scheduler: Scheduler, 
     assert scheduler.rows()[0].expires_in_seconds is None
 
 
+async def test_the_time_that_a_request_gave_ends_with_the_model(scheduler: Scheduler, shelf: Shelf) -> None:
+    await answer(scheduler, shelf, "a", ask(keep_alive_seconds=0))
+    await asyncio.sleep(0.01)
+    await answer(scheduler, shelf, "a")
+    await asyncio.sleep(0.01)
+    assert shelf.loaded == ["a"]
+
+
+async def test_a_model_is_released_when_it_has_answered(scheduler: Scheduler, shelf: Shelf) -> None:
+    engine = scheduler.engine_for(shelf.model("a"))
+    async with engine.ready() as seconds:
+        await scheduler.release(shelf.model("a"))
+        assert shelf.loaded == ["a"] and seconds >= 0
+    await asyncio.sleep(0.01)
+    assert shelf.loaded == []
+    await answer(scheduler, shelf, "a")
+    await scheduler.release(shelf.model("a"))
+    assert shelf.loaded == []
+
+
 async def test_a_new_request_keeps_a_model_that_was_about_to_go(shelf: Shelf) -> None:
     scheduler = make(shelf, keep_alive_seconds=0.03)
     await answer(scheduler, shelf, "a")

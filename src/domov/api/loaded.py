@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from domov.api.openai.routes import installed
+from domov.api.models import installed
 from domov.app import App
 
 

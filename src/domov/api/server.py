@@ -5,19 +5,21 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import orjson
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import client, loaded
+from domov.api import client, errors, loaded, model_list
 from domov.api import domov as own
+from domov.api.anthropic import routes as anthropic
+from domov.api.envelopes import envelope_of
 from domov.api.guard import Guard
-from domov.api.openai import errors, routes
+from domov.api.ollama import routes as ollama
+from domov.api.openai import routes as openai
 from domov.app import App
-from domov.errors import BadOption, Busy, DomovError, PortInUse
+from domov.errors import BadOption, DomovError, PortInUse
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LONGEST_GOODBYE_SECONDS = 3
@@ -32,7 +34,10 @@ def create(domov: App) -> FastAPI:
         await domov.scheduler.close()
 
     api = FastAPI(title="Domov", lifespan=lifespan, docs_url=None, redoc_url=None)
-    api.include_router(routes.router(domov))
+    api.include_router(model_list.router(domov))
+    api.include_router(openai.router(domov))
+    api.include_router(ollama.router(domov))
+    api.include_router(anthropic.router(domov))
     api.include_router(loaded.router(domov))
     api.include_router(own.router(domov))
 
@@ -42,10 +47,8 @@ def create(domov: App) -> FastAPI:
         return {"status": "ok"}
 
     @api.exception_handler(DomovError)
-    async def refused(_: Request, error: DomovError) -> Response:
-        status, body = errors.error_body(error)
-        headers = {"Retry-After": str(error.retry_seconds)} if isinstance(error, Busy) else None
-        return Response(body, status, headers=headers, media_type="application/json")
+    async def refused(request: Request, error: DomovError) -> Response:
+        return envelope_of(request.scope).of_error(error)
 
     @api.exception_handler(RequestValidationError)
     async def not_understood(request: Request, error: RequestValidationError) -> Response:
@@ -53,11 +56,9 @@ def create(domov: App) -> FastAPI:
 
     @api.exception_handler(HTTPException)
     async def no_route(request: Request, error: HTTPException) -> Response:
-        kind = "not_found_error" if error.status_code == 404 else "invalid_request_error"
         words = {404: f"no such path: {request.scope['path'][:200]}", 405: f"not with {request.method}"}
         message = words.get(error.status_code, str(error.detail))
-        body = orjson.dumps({"error": {"message": message, "type": kind, "param": None, "code": None}})
-        return Response(body, error.status_code, media_type="application/json")
+        return envelope_of(request.scope).of_refusal(error.status_code, message)
 
     return api
 

@@ -4,7 +4,7 @@
 BadRequest and ContextOverflow, and aiohttp's errors where the worker ends.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -15,9 +15,11 @@ from domov.engine.thoughts import Thoughts
 from domov.engine.wire_chat import ChatReader, chat_fields, template_fields
 from domov.engine.wire_completion import CompletionReader, completion_fields
 from domov.engine.wire_tools import CallReader, held_by_us
-from domov.engine.wire_vectors import token_fields
-from domov.errors import BadRequest
+from domov.engine.wire_vectors import embedding_fields, token_fields
+from domov.errors import BadRequest, ContextOverflow
 from domov.types import ChatRequest, CompletionRequest, Event, TextDelta
+
+MARKS = 4  # tokens that a model may want around every text
 
 
 async def answer(
@@ -54,6 +56,20 @@ async def rendered(connection: Connection, request: ChatRequest) -> str:
 async def tokens_of(connection: Connection, text: str, *, special: bool, first: bool = False) -> list[int]:
     """first: with what the model wants at the start of every prompt."""
     return list((await connection.ask("/tokenize", token_fields(text, special=special, first=first)))["tokens"])
+
+
+async def vectors_of(connection: Connection, texts: Sequence[str | tuple[int, ...]]) -> Any:
+    """What /v1/embeddings answers. Raises ContextOverflow for a text that is too long, which llama-server calls a
+    fault of its own."""
+    fields = embedding_fields(texts, connection.traits)
+    context_tokens = connection.traits.context_tokens
+    for text in texts:
+        if len(text.encode("utf-8", "replace") if isinstance(text, str) else text) + MARKS <= context_tokens:
+            continue  # no token is shorter than a byte
+        tokens = await tokens_of(connection, text, special=True, first=True) if isinstance(text, str) else text
+        if len(tokens) > context_tokens:
+            raise ContextOverflow(prompt_tokens=len(tokens), context_tokens=context_tokens)
+    return await connection.ask("/v1/embeddings", fields)
 
 
 async def _without_banned(

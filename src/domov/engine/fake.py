@@ -81,7 +81,7 @@ class FakeEngine:
         scores = tuple(len(words & set(d.split())) / max(1, len(words)) for d in documents)
         return Ranking(scores, sum(len(d.split()) for d in documents))
 
-    async def tokenize(self, text: str, *, special: bool = False) -> tuple[int, ...]:
+    async def tokenize(self, text: str, *, special: bool = False, first: bool = False) -> tuple[int, ...]:
         """A number for each character."""
         return tuple(map(ord, text))
 

@@ -5,6 +5,7 @@ follows it to a quarter, in silence; so the prompt is put together here, as it d
 server-common.cpp, format_prompt_infill), and one that is too long is an error with the numbers.
 """
 
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -40,6 +41,15 @@ def find_marks(numbers: Mapping[str, Sequence[int]]) -> Marks | None:
         if before is not None and after is not None and gap is not None and len({before, after, gap}) == 3:
             return Marks(before, after, gap, single(between))
     return None
+
+
+def holds_marks(header: bytes) -> bool:
+    """Whether the bytes of a GGUF file's header hold all three marks of a family, each as a string of its own."""
+
+    def holds(text: str) -> bool:
+        return struct.pack("<Q", len(text.encode())) + text.encode() in header
+
+    return any(all(holds(text) for text in family[:3]) for family in FAMILIES)
 
 
 def fill_prompt(

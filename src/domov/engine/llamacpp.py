@@ -14,14 +14,13 @@ from typing import Any, TypeVar
 
 import aiohttp
 
-from domov.engine.answer import answer, rendered, tokens_of
+from domov.engine.answer import answer, rendered, tokens_of, vectors_of
 from domov.engine.connection import Care, Connection
 from domov.engine.fitting import counter, fit
 from domov.engine.launch import Launch
 from domov.engine.process import WorkerProcess
 from domov.engine.protocol import Abilities
 from domov.engine.wire_vectors import (
-    embedding_fields,
     ranking_fields,
     read_embeddings,
     read_ranking,
@@ -97,7 +96,7 @@ class LlamaCpp:
 
     async def embed(self, texts: Sequence[str | tuple[int, ...]]) -> Embeddings:
         self._must_be("embedding", "makes no vectors")
-        return await self._asked(lambda c: c.ask("/v1/embeddings", embedding_fields(texts, c.traits)), read_embeddings)
+        return await self._asked(lambda c: vectors_of(c, texts), read_embeddings)
 
     async def rerank(self, query: str, documents: Sequence[str]) -> Ranking:
         self._must_be("reranking", "ranks nothing")
@@ -106,8 +105,8 @@ class LlamaCpp:
             lambda c: c.ask("/v1/rerank", fields), lambda answer: read_ranking(answer, documents=len(documents))
         )
 
-    async def tokenize(self, text: str, *, special: bool = False) -> tuple[int, ...]:
-        return await self._asked(lambda c: tokens_of(c, text, special=special), tuple)
+    async def tokenize(self, text: str, *, special: bool = False, first: bool = False) -> tuple[int, ...]:
+        return await self._asked(lambda c: tokens_of(c, text, special=special, first=first), tuple)
 
     async def detokenize(self, tokens: Sequence[int]) -> str:
         return await self._asked(

@@ -52,8 +52,12 @@ class Engine(Protocol):
 class Tokenizer(Protocol):
     """What an engine with a model of its own can tell about that model's tokens."""
 
-    async def tokenize(self, text: str, *, special: bool = False) -> tuple[int, ...]:
-        """The token numbers of a text. special: read `<|im_end|>` and its like as the tokens that they name."""
+    async def tokenize(self, text: str, *, special: bool = False, first: bool = False) -> tuple[int, ...]:
+        """The token numbers of a text.
+
+        special  read `<|im_end|>` and its like as the tokens that they name
+        first    with what the model wants at the start of every prompt
+        """
         ...
 
     async def detokenize(self, tokens: Sequence[int]) -> str: ...

@@ -125,13 +125,25 @@ class Scheduler:
 
     async def unload(self, model: Model) -> bool:
         """Ends a model that is idle, or tells that it was not loaded. Raises Busy while it runs."""
-        key = self._key(model)
-        found = [x for x in self._loaded.values() if x.ready and (x.key == key or x.model.name == model.name)]
+        found = [x for x in self._known_as(model) if x.ready]
         for loaded in found:
             if loaded.users:
                 raise Busy(f"{model.name} is answering {loaded.users} requests", retry_seconds=5)
             await self._unload(loaded)
         return bool(found)
+
+    async def release(self, model: Model) -> None:
+        """Ends a model as soon as it has answered what it was asked."""
+        for loaded in self._known_as(model):
+            if loaded.users:
+                loaded.keep_alive_seconds = 0
+            else:
+                await self._unload(loaded)
+
+    def _known_as(self, model: Model) -> list[Loaded]:
+        """What is loaded under this name: its file as it is now, and as it was."""
+        key = self._key(model)
+        return [x for x in self._loaded.values() if x.key == key or x.model.name == model.name]
 
     def rows(self) -> list[Row]:
         """The models that are loaded or loading, the one used last first."""
@@ -191,6 +203,7 @@ class Scheduler:
         async with loaded.changing:
             if loaded.idle:
                 loaded.ready, loaded.leaving = False, True
+                loaded.keep_alive_seconds = self._keep_alive_seconds
                 if loaded.expiry:
                     loaded.expiry.cancel()
                 try:
@@ -241,6 +254,13 @@ class Scheduled:
     def __init__(self, scheduler: Scheduler, model: Model) -> None:
         self._scheduler, self._model = scheduler, model
 
+    @asynccontextmanager
+    async def ready(self, keep_alive_seconds: float | None = None) -> AsyncIterator[float]:
+        """Keeps the model loaded for the block. Gives the seconds that loading took."""
+        start = time.monotonic()
+        async with self._scheduler.use(self._model, keep_alive_seconds):
+            yield time.monotonic() - start
+
     async def start(self) -> Abilities:
         async with self._scheduler.use(self._model) as engine:
             return await engine.start()
@@ -261,9 +281,9 @@ class Scheduled:
         async with self._scheduler.use(self._model) as engine:
             return await engine.rerank(query, documents)
 
-    async def tokenize(self, text: str, *, special: bool = False) -> tuple[int, ...]:
+    async def tokenize(self, text: str, *, special: bool = False, first: bool = False) -> tuple[int, ...]:
         async with self._tokenizer() as tokenizer:
-            return await tokenizer.tokenize(text, special=special)
+            return await tokenizer.tokenize(text, special=special, first=first)
 
     async def detokenize(self, tokens: Sequence[int]) -> str:
         async with self._tokenizer() as tokenizer:

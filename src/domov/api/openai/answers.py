@@ -1,37 +1,22 @@
 """What OpenAI's answers have in common: usage, timings, figures of tokens, and how they are streamed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import orjson
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
+from domov.api.answers import Collected, streaming
 from domov.api.openai.errors import error_body
 from domov.engine.protocol import Engine
 from domov.errors import DomovError
-from domov.types import (
-    ChatRequest,
-    CompletionRequest,
-    Done,
-    Dropped,
-    Event,
-    ReasoningDelta,
-    TextDelta,
-    Token,
-    ToolCall,
-    ToolCallDelta,
-    Usage,
-)
+from domov.types import ChatRequest, CompletionRequest, Dropped, Event, Usage
 
 Asked = ChatRequest | CompletionRequest
 END = b"data: [DONE]\n\n"
-
-
-def json_response(body: Any) -> Response:
-    return Response(orjson.dumps(body), media_type="application/json")
 
 
 def sse(body: Any) -> bytes:
@@ -78,49 +63,22 @@ async def all_events(engine: Engine, requests: Sequence[Asked]) -> AsyncIterator
 async def streamed(
     events: AsyncIterator[tuple[int, Event]], encode: Callable[[int, Event], bytes], last: Callable[[], bytes]
 ) -> Response:
-    """The first event is awaited before the status is sent, so that an error still has its own.
+    """The answer as server-sent events; an error before the first of them keeps its status.
 
     encode  the bytes of an event
     last    the bytes that follow them all
     """
-    first = await anext(aiter(events))
 
-    async def content() -> AsyncIterator[bytes]:
+    async def chunks() -> AsyncGenerator[bytes, None]:
         async with aclosing(events):  # type: ignore[type-var]
-            yield encode(*first)
-            try:
-                async for number, event in events:
-                    yield encode(number, event)
-            except DomovError as error:  # the status has gone out: the stream itself must say it
-                yield b"data: " + error_body(error)[1] + b"\n\n"
-            else:
-                yield last()
+            async for number, event in events:
+                yield encode(number, event)
+            yield last()
 
-    return StreamingResponse(content(), media_type="text/event-stream")
+    def failed(error: DomovError) -> bytes:
+        return b"data: " + error_body(error)[1] + b"\n\n"
 
-
-@dataclass
-class Collected:
-    """One whole answer."""
-
-    text: str = ""
-    reasoning: str = ""
-    tokens: list[Token] = field(default_factory=list)
-    calls: dict[int, ToolCall] = field(default_factory=dict)
-    done: Done = Done("stop", Usage(0, 0))
-
-    def add(self, event: Event) -> None:
-        if isinstance(event, TextDelta):
-            self.text += event.text
-            self.tokens += event.tokens
-        elif isinstance(event, ReasoningDelta):
-            self.reasoning += event.text
-        elif isinstance(event, ToolCallDelta):
-            call = self.calls.get(event.index, ToolCall("", "", ""))
-            arguments = call.arguments + event.arguments
-            self.calls[event.index] = ToolCall(event.id or call.id, event.name or call.name, arguments)
-        elif isinstance(event, Done):
-            self.done = event
+    return await streaming(chunks(), failed=failed, media_type="text/event-stream")
 
 
 async def collected(engine: Engine, requests: Sequence[Asked]) -> list[Collected]:

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from domov.api.openai.answers import END, Collected, dropped_table, in_order, sse, timings_table, total, usage_table
+from domov.api.answers import Collected
+from domov.api.openai.answers import END, dropped_table, in_order, sse, timings_table, total, usage_table
 from domov.api.openai.fields import TextBody, shared_fields
 from domov.api.openai.messages import ChatMessage, message_of
 from domov.errors import BadRequest

@@ -8,17 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from domov.api.openai.answers import (
-    END,
-    Collected,
-    dropped_table,
-    in_order,
-    several,
-    sse,
-    timings_table,
-    total,
-    usage_table,
-)
+from domov.api.answers import Collected
+from domov.api.openai.answers import END, dropped_table, in_order, several, sse, timings_table, total, usage_table
 from domov.api.openai.fields import MOST_CHOICES, Int31, TextBody, shared_fields
 from domov.errors import BadRequest
 from domov.types import CompletionRequest, Done, Event, Progress, TextDelta, Token, Usage

@@ -1,32 +1,31 @@
-"""OpenAI's envelope for errors: one table from ours to a status and a type."""
+"""OpenAI's envelope for errors."""
 
 import orjson
-from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
 
-from domov.errors import BadInput, BadRequest, ContextOverflow, DomovError, NotFound, Refused, WorkerDied
+from domov.api.errors import retry_headers, sentence, status_of
+from domov.errors import ContextOverflow, DomovError
 
-STATUS: tuple[tuple[type[DomovError], int, str], ...] = (
-    (NotFound, 404, "not_found_error"),
-    (BadInput, 400, "invalid_request_error"),
-    (Refused, 503, "service_unavailable_error"),
-    (WorkerDied, 503, "service_unavailable_error"),
-    (DomovError, 500, "server_error"),
-)
+KINDS = {404: "not_found_error", 500: "server_error", 503: "service_unavailable_error"}
 
 
 def error_body(error: DomovError) -> tuple[int, bytes]:
     """The HTTP status and the body that an error becomes."""
-    status, kind = next((status, kind) for type_, status, kind in STATUS if isinstance(error, type_))
-    message = f"{error.message}; {error.hint}" if error.hint else error.message
+    status = status_of(error)
     code = "context_length_exceeded" if isinstance(error, ContextOverflow) else None
-    message = message.encode("utf-8", "replace").decode()  # half a surrogate pair is no UTF-8
-    return status, orjson.dumps({"error": {"message": message, "type": kind, "param": None, "code": code}})
+    return status, envelope(status, sentence(error), code)
 
 
-def validation_error(error: RequestValidationError) -> BadRequest:
-    """What pydantic found, in a sentence that names the field."""
-    first = error.errors()[0]
-    if first["type"] == "json_invalid":
-        return BadRequest("the body is not JSON")
-    where = ".".join(str(part) for part in first["loc"] if part != "body")[:150] or "the body"
-    return BadRequest(f"{where}: {first['msg']}"[:300].lower())
+def error_response(error: DomovError) -> Response:
+    status, body = error_body(error)
+    return Response(body, status, headers=retry_headers(error), media_type="application/json")
+
+
+def refusal(status: int, message: str) -> Response:
+    """What is refused before any route has seen it."""
+    return Response(envelope(status, message), status, media_type="application/json")
+
+
+def envelope(status: int, message: str, code: str | None = None) -> bytes:
+    kind = KINDS.get(status, "invalid_request_error")
+    return orjson.dumps({"error": {"message": message, "type": kind, "param": None, "code": code}})

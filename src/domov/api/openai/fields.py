@@ -5,12 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from domov.errors import BadRequest
+from domov.api.values import seconds_of
 from domov.types import Adapter, Overflow, Priority, Sampling
 
 Int31 = Annotated[int, Field(ge=0, lt=2**31)]
-_DURATION = re.compile(r"(-?\d+(?:\.\d+)?)(ms|s|m|h)?")
-SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 MOST_CHOICES = 128
 
 
@@ -117,13 +115,3 @@ def shared_fields(body: TextBody) -> dict[str, Any]:
         "private": body.private,
         "progress": body.return_progress,
     }
-
-
-def seconds_of(duration: float | str | None) -> float | None:
-    """`300`, `"5m"`, `-1`: seconds. Raises BadRequest."""
-    if duration is None or isinstance(duration, int | float):
-        return duration
-    found = _DURATION.fullmatch(duration.strip())
-    if found is None or len(duration) > 20:
-        raise BadRequest(f"keep_alive is no duration: {duration[:40]}", hint='300, "5m" and "-1" are ones')
-    return float(found[1]) * SECONDS[found[2]]

@@ -1,12 +1,11 @@
 """The messages of OpenAI's chats: texts, pictures, sounds, calls of tools and their results."""
 
-import base64
-import binascii
 import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from domov.api.values import decoded
 from domov.errors import BadRequest
 from domov.types import Media, Message, Role, ToolCall
 
@@ -84,7 +83,7 @@ def _part(part: Part) -> str | Media:
         if part.input_audio.format not in SOUNDS:
             raise BadRequest("input_audio.format is wav or mp3")
         media_type = {"wav": "audio/wav", "mp3": "audio/mpeg"}[part.input_audio.format]
-        return Media("audio", _decoded(part.input_audio.data, "input_audio.data"), media_type)
+        return Media("audio", decoded(part.input_audio.data, "input_audio.data"), media_type)
     raise BadRequest(f"content of the type {part.type[:40]} is not supported, or is not all there")
 
 
@@ -95,14 +94,4 @@ def _image(url: str) -> Media:
             "an image comes as data:image/...;base64,...: nothing is fetched from an address",
             hint="put the picture itself into the request",
         )
-    return Media("image", _decoded(url[found.end() :], "image_url"), found[1])
-
-
-def _decoded(text: str, name: str) -> bytes:
-    try:
-        content = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise BadRequest(f"{name} is not base64") from error
-    if not content:
-        raise BadRequest(f"{name} is empty")
-    return content
+    return Media("image", decoded(url[found.end() :], "image_url"), found[1])

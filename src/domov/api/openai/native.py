@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from domov.api.openai.answers import Collected, sse, timings_table
+from domov.api.answers import Collected
+from domov.api.openai.answers import sse, timings_table
 from domov.api.openai.fields import Int31, TextBody, shared_fields
 from domov.errors import BadRequest
 from domov.types import CompletionRequest, Done, Event, Progress, TextDelta, Usage

@@ -5,7 +5,6 @@ Voyage's, whose answers have `data`: both are given.
 """
 
 import base64
-import math
 import struct
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
@@ -13,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from domov.api.openai.fields import Int31
-from domov.errors import BadRequest
+from domov.api.values import shortened
 from domov.types import Embeddings, Ranking
 
 MOST_TEXTS = 2048  # OpenAI's limit
@@ -49,14 +48,6 @@ def embeddings_table(made: Embeddings, body: EmbeddingBody, *, model: str) -> di
         rows.append({"object": "embedding", "index": index, "embedding": told})
     usage = {"prompt_tokens": made.tokens, "total_tokens": made.tokens}
     return {"object": "list", "data": rows, "model": model, "usage": usage}
-
-
-def shortened(vector: Sequence[float], dimensions: int) -> tuple[float, ...]:
-    """The first numbers of a vector, of unit length again: what models trained for it keep their meaning in."""
-    if dimensions > len(vector):
-        raise BadRequest(f"dimensions is {dimensions}: this model's vectors have {len(vector)}")
-    length = math.hypot(*vector[:dimensions]) or 1.0
-    return tuple(number / length for number in vector[:dimensions])
 
 
 def _base64(vector: Sequence[float]) -> str:

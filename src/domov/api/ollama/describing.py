@@ -1,0 +1,139 @@
+"""What is told of models: those that are here, one in detail, those in memory."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from domov.api.ollama.replies import NEVER_SECONDS, timestamp
+from domov.app import App
+from domov.engine.fill import holds_marks
+from domov.engine.scheduler import Row
+from domov.errors import BadModelFile
+from domov.options import ModelOptions
+from domov.store.gguf import Elements, Header, read_header
+from domov.store.models import Model
+from domov.store.shape import ModelShape, shape_of
+from domov.units import human_count
+
+# What templates of models that think speak of: Qwen, DeepSeek and most; gpt-oss; Gemma 4.
+THOUGHTS = ("<think>", "enable_thinking", "reasoning_content", "reasoning_effort", "<|channel|>")
+# Ollama's clients look for this word to learn whether a model fills gaps; the rest is the model's own template.
+GAP_NOTE = "{#- .Suffix: the gap before it is filled -#}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a model's file says of it."""
+
+    header: Header
+    shape: ModelShape
+    fills_gaps: bool
+
+    @property
+    def thinks(self) -> bool:
+        return any(word in (self.shape.chat_template or "") for word in THOUGHTS)
+
+
+def known(model: Model) -> Known:
+    """Raises BadModelFile."""
+    stat = model.path.stat()
+    return _known(model.path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=256)
+def _known(path: Path, modified_ns: int, size_bytes: int) -> Known:
+    header = read_header(path)
+    with path.open("rb") as file:
+        fills_gaps = holds_marks(file.read(header.data_offset))
+    return Known(header, shape_of(header, name=path.name), fills_gaps)
+
+
+def details(model: Model) -> dict[str, Any]:
+    """Of a file that is damaged only what needs no reading."""
+    table: dict[str, Any] = {"parent_model": "", "format": "gguf"}
+    try:
+        header, shape = known(model).header, known(model).shape
+    except (BadModelFile, OSError):
+        return table | {"family": "", "families": [], "parameter_size": "", "quantization_level": ""}
+    return table | {
+        "family": shape.architecture,
+        "families": [shape.architecture],
+        "parameter_size": human_count(shape.parameters),
+        "quantization_level": shape.quantization,
+        "context_length": shape.trained_context_tokens,
+        "embedding_length": header.metadata.get(f"{shape.architecture}.embedding_length", 0),
+    }
+
+
+def tag_table(model: Model) -> dict[str, Any]:
+    manifest = model.manifest
+    return {
+        "name": model.name,
+        "model": model.name,
+        "modified_at": manifest.added,
+        "size": manifest.size_bytes,
+        "digest": manifest.digest.removeprefix("sha256:"),
+        "details": details(model),
+    }
+
+
+def loaded_table(row: Row, model: Model | None) -> dict[str, Any]:
+    """One model in memory. size: what its process holds, or will while it is loading."""
+    left = NEVER_SECONDS if row.expires_in_seconds is None else row.expires_in_seconds
+    return {
+        "name": row.model,
+        "model": row.model,
+        "size": row.memory_bytes or row.planned_bytes,
+        "digest": model.manifest.digest.removeprefix("sha256:") if model else "",
+        "details": details(model) if model else {},
+        "expires_at": timestamp(left),
+        "size_vram": 0,
+        "context_length": row.context_tokens,
+    }
+
+
+def capabilities(found: Known, options: ModelOptions) -> list[str]:
+    """What a model can do, as it is loaded here. Tools always: where the template has none, they are told in words."""
+    if options.task != "chat":
+        return ["embedding"] if options.task == "embedding" else []
+    able = ["completion", "tools"]
+    able += ["insert"] if found.fills_gaps else []
+    able += ["thinking"] if found.thinks else []
+    projector = read_header(Path(options.mmproj)).metadata if options.mmproj else {}
+    able += ["vision"] if projector.get("clip.has_vision_encoder") else []
+    return able + (["audio"] if projector.get("clip.has_audio_encoder") else [])
+
+
+def show_table(domov: App, model: Model, *, verbose: bool) -> dict[str, Any]:
+    """Everything about one model. Raises BadModelFile, and BadOption for options that don't fit it."""
+    found, options = known(model), domov.options(model)
+    template = found.shape.chat_template or ""
+    table: dict[str, Any] = {
+        "license": model.manifest.licence or found.shape.licence or "",
+        "modelfile": f"# what Domov has of it; other instructions are not kept\nFROM {model.name}\n",
+        "parameters": f"num_ctx                        {domov.plan(found.shape, options).context_tokens}",
+        "template": (GAP_NOTE if found.fills_gaps else "") + template,
+        "details": details(model),
+        "model_info": model_info(found.header.metadata),
+        "capabilities": capabilities(found, options),
+        "modified_at": model.manifest.added,
+    }
+    if options.mmproj:
+        table["projector_info"] = model_info(read_header(Path(options.mmproj)).metadata)
+    if verbose:
+        table["tensors"] = [{"name": t.name, "type": t.type, "shape": t.dimensions} for t in found.header.tensors]
+    return table
+
+
+def model_info(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a file's header; long lists, such as vocabularies, are null. The template stands elsewhere."""
+    return {key: _plain(value) for key, value in metadata.items() if key != "tokenizer.chat_template"}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Elements) or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    return value
