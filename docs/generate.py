@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from domov import config, errors, options
-from domov.api.openai.errors import STATUS
+from domov.api.errors import STATUS
 from domov.cli.main import COMMANDS, load
 from domov.store import catalogue
 from domov.units import human_bytes, human_count
@@ -123,7 +123,7 @@ def error_tree() -> str:
     rows = []
     for indent, name, words in re.findall(r"^    ( *)(\w+)(?: {2,}(.+))?$", errors.__doc__ or "", re.MULTILINE):
         kind = getattr(errors, name)
-        http = next(status for parent, status, _ in STATUS if issubclass(kind, parent))
+        http = next(status for parent, status in STATUS if issubclass(kind, parent))
         label = "&emsp;" * (len(indent) // 2) + f"`{name}`"
         plain = re.sub(r"(?<!^)(?=[A-Z])", " ", name).lower()
         rows.append((label, words or plain, "2" if issubclass(kind, errors.BadInput) else "1", str(http)))
