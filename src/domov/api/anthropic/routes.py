@@ -1,4 +1,4 @@
-"""Anthropic's routes. Its list of models is in `api/models.py`, at a path that OpenAI's dialect has as well."""
+"""Anthropic's routes. Its list of models is in `api/model_list.py`, at a path that OpenAI's dialect has as well."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing

@@ -1,5 +1,6 @@
 """Ollama's routes. Source: Ollama's server/routes.go and docs/api.md, version 0.33."""
 
+import asyncio
 import importlib.metadata
 import time
 from collections.abc import AsyncGenerator
@@ -27,6 +28,7 @@ from domov.api.ollama.fields import Named, TextBody, refuse_unsupported
 from domov.api.ollama.replies import NDJSON, Reply, line
 from domov.api.values import seconds_of
 from domov.app import App
+from domov.engine.scheduler import Row
 from domov.errors import BadRequest, DomovError
 from domov.store.models import Model
 
@@ -101,7 +103,7 @@ def _telling(domov: App) -> APIRouter:
     async def ps() -> dict[str, Any]:
         """The models in memory."""
         rows = domov.scheduler.rows()
-        return {"models": [describing.loaded_table(row, _found(domov, row.model)) for row in rows]}
+        return {"models": await asyncio.to_thread(lambda: [_loaded_table(domov, row) for row in rows])}
 
     @routes.post("/api/show")
     def show(body: ShowBody) -> Response:
@@ -147,7 +149,7 @@ def _storing(domov: App) -> APIRouter:
         model = domov.models.find(no_path(body.called))
         if model is not None:
             await domov.scheduler.unload(model)
-        domov.models.remove(body.called)
+        await asyncio.to_thread(domov.models.remove, body.called)
         return Response()
 
     return routes
@@ -180,8 +182,8 @@ async def _chat(domov: App, body: ChatBody) -> Response:
     model, reply = _begun(domov, body, "chat")
     if not body.messages:
         return await _load(domov, body, model, reply)
-    _check_thinking(body, model)
     request = decode_chat(body)
+    await _check_thinking(body, model)
     return await _answer(body, answering.Asked(domov.scheduler.engine_for(model), request, reply))
 
 
@@ -192,7 +194,7 @@ async def _generate(domov: App, body: GenerateBody) -> Response:
     engine = domov.scheduler.engine_for(model)
     if body.raw or body.suffix:
         return await _answer(body, answering.Asked(engine, decode_verbatim(body), reply))
-    thinks = _check_thinking(body, model)
+    thinks = await _check_thinking(body, model)
     if not body.context:
         return await _answer(body, answering.templated(engine, body, reply))
     async with engine.ready():
@@ -205,20 +207,20 @@ def _begun(domov: App, body: TextBody, form: Literal["chat", "generate"]) -> tup
     return model, Reply(body.model, form, started)
 
 
-def _check_thinking(body: TextBody, model: Model) -> bool:
+async def _check_thinking(body: TextBody, model: Model) -> bool:
     """Whether the model thinks. Raises BadRequest where it is to and does not."""
-    thinks = describing.known(model).thinks
+    thinks = (await asyncio.to_thread(describing.known, model)).thinks
     if body.think and not thinks:
         raise BadRequest(f"{model.name} does not support thinking", hint="leave think out")
     return thinks
 
 
-def _found(domov: App, name: str) -> Model | None:
-    """A model in memory; None where its file was removed or changed meanwhile."""
+def _loaded_table(domov: App, row: Row) -> dict[str, Any]:
+    """Of a model in memory; its file may have been removed or changed meanwhile."""
     try:
-        return domov.models.find(name)
+        return describing.loaded_table(row, domov.models.find(row.model))
     except DomovError:
-        return None
+        return describing.loaded_table(row, None)
 
 
 async def _answer(body: TextBody, asked: answering.Asked) -> Response:

@@ -12,8 +12,8 @@ import pytest
 
 from domov.store.models import Model
 from tests import model_files
+from tests.api.anthropic.test_messages import WEATHER, count
 from tests.api.conftest import Server, serving
-from tests.api.test_anthropic import WEATHER, count
 from tests.api.test_server import worker_of
 from tests.conftest import STARTER, domov
 
