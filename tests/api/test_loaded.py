@@ -36,6 +36,10 @@ def test_ps_and_stop_from_the_first_question_to_the_last(home: Path) -> None:
         (row,) = json.loads(domov(home, "ps", "--json").stdout)
         assert (row["model"], row["state"], row["running"], row["waiting"]) == (STARTER, "idle", 0, 0)
         assert row["memory_bytes"] > 100_000_000
+        allocated = sum(row["allocated_bytes"].values())
+        assert abs(allocated - row["planned_bytes"]) < 0.3 * row["planned_bytes"]  # the process itself is planned too
+        noted = json.loads((home / "logs" / "plans.jsonl").read_text())
+        assert (noted["planned_bytes"], noted["allocated_bytes"]) == (row["planned_bytes"], row["allocated_bytes"])
         assert 200 < row["expires_in_seconds"] <= 300
         shown = domov(home, "ps").stdout
         assert STARTER in shown and "idle" in shown
@@ -58,16 +62,14 @@ def test_keep_alive_of_one_request_unloads_at_once_or_never(home: Path) -> None:
 
 
 def test_a_running_model_is_shown_and_can_not_be_stopped(home: Path) -> None:
-    with (
-        serving(home) as server,
-        httpx2.stream(
-            "POST", f"{server.url}/v1/chat/completions", json=body(400, stream=True, ignore_eos=True), timeout=60
-        ) as answer,
-    ):
-        next(answer.iter_bytes())
-        (row,) = loaded(server)
+    asked = body(400, stream=True, ignore_eos=True)
+    with serving(home) as server:
+        with httpx2.stream("POST", f"{server.url}/v1/chat/completions", json=asked, timeout=60) as answer:
+            pieces = answer.iter_bytes()  # kept: without it the stream would be closed
+            next(pieces)
+            (row,) = loaded(server)
+            refused = httpx2.post(f"{server.url}/api/domov/unload", json={"model": STARTER})
         assert (row["state"], row["running"]) == ("running", 1)
-        refused = httpx2.post(f"{server.url}/api/domov/unload", json={"model": STARTER})
         assert refused.status_code == 503
         assert int(refused.headers["retry-after"]) >= 1
 
@@ -110,3 +112,15 @@ def test_a_model_can_be_loaded_before_anybody_asks(home: Path) -> None:
         answer = httpx2.post(f"{server.url}/api/domov/load", json={"model": STARTER}, timeout=60)
         assert answer.json()["context_tokens"] == 8192
         assert [row["state"] for row in loaded(server)] == ["idle"]
+
+
+def test_a_conversation_is_forgotten_on_request(home: Path) -> None:
+    long = [{"role": "user", "content": "The house by the sea had many rooms. " * 80}]
+    with serving(home) as server:
+        chat(server, 2, messages=long, conversation="c1")
+        chat(server, 2, messages=[{"role": "user", "content": "Other."}])
+        chat(server, 2, messages=[{"role": "user", "content": "Again another."}])  # two slots: the long one has left
+        assert len(list((home / "states").glob("*/*.bin"))) == 1
+        answer = httpx2.post(f"{server.url}/api/domov/forget", json={"conversation": "c1"})
+        assert answer.json() == {"states": 1}
+        assert not list((home / "states").glob("*/*"))
