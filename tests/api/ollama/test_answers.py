@@ -1,5 +1,6 @@
 """Ollama's dialect, spoken by Ollama's own client: everything that a model answers."""
 
+import asyncio
 import base64
 import json
 import math
@@ -186,6 +187,51 @@ def test_what_can_not_be_honoured_is_one_sentence(able: Server, more: dict[str, 
     answer = httpx2.post(f"{able.url}/api/chat", content=body, headers={"content-type": "application/json"}, timeout=60)
     assert answer.status_code == status, answer.text
     assert list(answer.json()) == ["error"] and 10 < len(answer.json()["error"]) < 600
+
+
+DEEP: dict[str, Any] = {}
+for _ in range(200):
+    DEEP = {"properties": {"a": DEEP}}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"context": [10**8]},
+        {"context": [-1]},
+        {"context": ["a"]},
+        {"context": [1] * 20_000},
+        {"context": [1], "images": ["eA=="]},
+        {"template": "{{ .Prompt }}"},
+        {"raw": True, "system": "x"},
+        {"suffix": "x", "think": True},
+        {"format": DEEP},
+        {"model": "encoder", "raw": True},
+        {"stop": "x", "options": {"stop": ["x"] * 65}},
+    ],
+)
+@pytest.mark.parametrize("stream", [True, False])
+def test_what_generate_can_not_honour_is_one_sentence(able: Server, more: dict[str, Any], stream: bool) -> None:
+    body = {"model": "plain", "prompt": "Hi", "options": {"num_predict": 2}, "stream": stream, **more}
+    answer = post(able, "/api/generate", body)
+    assert answer.status_code == 400, answer.text
+    assert list(answer.json()) == ["error"] and 10 < len(answer.json()["error"]) < 600
+
+
+def test_twenty_streams_at_once_all_end_well(able: Server) -> None:
+    async def ask(client: ollama.AsyncClient, number: int) -> str:
+        words = {"role": "user", "content": f"Count to {number}."}
+        stream = await client.chat("plain", [words], options={"num_predict": 6}, stream=True)
+        return [chunk.done_reason async for chunk in stream][-1] or ""
+
+    async def all_of_them() -> list[str]:
+        client = ollama.AsyncClient(able.url, timeout=100)
+        try:
+            return await asyncio.gather(*(ask(client, number) for number in range(20)))
+        finally:
+            await client._client.aclose()
+
+    assert set(asyncio.run(all_of_them())) <= {"length", "stop"}
 
 
 @pytest.mark.parametrize("path", ["generate", "chat", "embed", "embeddings", "show", "pull", "push", "create", "copy"])

@@ -116,7 +116,7 @@ def test_a_pull_ends_with_its_client_and_goes_on_later(client: ollama.Client, se
         steps = answer.iter_lines()
         while "completed" not in next(steps):
             pass
-        assert hub.held.is_set()
+        assert hub.held.wait(20)
     hub.release.set()
     time.sleep(0.3)
     assert "hf.co/user/held" not in names(client)
