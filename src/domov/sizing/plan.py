@@ -157,7 +157,7 @@ def _settings(shape: ModelShape, wishes: Wishes, context_tokens: int) -> Setting
         flash_attention=wishes.flash_attention,
         batch_tokens=wishes.batch_tokens,
         micro_batch_tokens=min(MICRO_BATCH_TOKENS, wishes.batch_tokens),
-        embeddings=shape.task in ("embedding", "rerank"),
+        embeddings=shape.task in ("embedding", "reranking"),
     )
 
 
