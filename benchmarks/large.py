@@ -18,9 +18,9 @@ from benchmarks.texts import STORY
 from benchmarks.turns import compare, in_turn
 from domov.hardware.bandwidth import measure_bandwidth
 from domov.hardware.cpu import read_cpu
-from domov.sizing.reading import read_bytes
 from domov.store import blueprint
 from domov.store.gguf import read_header
+from domov.store.shape import shape_of
 
 MODELS = ("tinyllama:1.1b", "mistral:7b")
 QUANTIZATION = "Q4_0"
@@ -49,7 +49,7 @@ def decoding(stage: Stage, name: str, *, tokens: int, rounds: int) -> Row:
     sides = in_turn(ours, lambda: ask(stage.theirs, question), rounds)
     speeds = compare(*([answer.decoding_speed for answer in side] for side in sides))
     row = compared(f"decoding, {name} {QUANTIZATION}", Wanted(1.0), speeds)
-    read = read_bytes(read_header(stage.model))
+    read = shape_of(read_header(stage.model), name=name).read_bytes
     share = statistics.median(speeds.ours) * read / statistics.median(bandwidths)
     limit = f"{100 * share:.0f} % of what {statistics.median(bandwidths) / 1e9:.1f} GB/s allow"
     return Row(row.what, row.wanted, row.figure, speeds, note=limit)

@@ -27,6 +27,7 @@ from domov.engine.connection import Care
 from domov.engine.launch import Endpoint, Launch
 from domov.engine.llamacpp import LlamaCpp
 from domov.engine.loading import cache_depends_on, resolved
+from domov.engine.placing import as_planned, smaller
 from domov.engine.protocol import Engine
 from domov.engine.scheduler import Row, Scheduler
 from domov.engine.states import States, forget, state_key
@@ -140,6 +141,7 @@ class App:
             cache_type=wanted.key_type,
             flash_attention=wanted.flash_attention != "off",
             batch_tokens=wanted.batch_tokens,
+            micro_batch_tokens=wanted.micro_batch_tokens,
         )
         found = self._cards if may_have_cards() else NO_CARDS
         machine = survey(self.config.home, found=found)
@@ -215,15 +217,13 @@ class App:
             states=states,
             adapting=None if by_hand else self.adapting,
         )
-        smaller = [_with(launch, fallback) for fallback in _a_few(list(fallbacks(plan)))]
-        return LlamaCpp(launch, name=model.name, log=log, care=care, smaller=smaller), plan
+        rest = [smaller(launch, fallback) for fallback in _a_few(list(fallbacks(plan)))]
+        return LlamaCpp(launch, name=model.name, log=log, care=care, smaller=rest), plan
 
     def _launch(
         self, model: Model, options: ModelOptions, plan: Plan, *, states: States | None, spin_count: int | None
     ) -> Launch:
-        if options.gpu_layers < 0:  # not set by hand
-            options = replace(options, gpu_layers=plan.gpu_layers)
-        return Launch(
+        launch = Launch(
             model=str(model.path.resolve()),
             endpoint=Endpoint(None),
             context_tokens=plan.context_tokens,
@@ -237,6 +237,7 @@ class App:
             nice=self.config.nice,
             options=options,
         )
+        return as_planned(launch, plan)
 
     def _states(self, model: Model, options: ModelOptions) -> States | None:
         """Where the attention caches of this model, as it is loaded now, are kept."""
@@ -291,15 +292,6 @@ class App:
 def _a_few(plans: list[Plan]) -> list[Plan]:
     """The first, one in the middle and the last: a file that can't be loaded at all should not be tried ten times."""
     return [plans[n] for n in sorted({0, len(plans) // 2, len(plans) - 1})] if plans else []
-
-
-def _with(launch: Launch, plan: Plan) -> Launch:
-    """The launch for a smaller plan. Caches of another type can't be mixed with those that are kept."""
-    options = replace(launch.options, gpu_layers=plan.gpu_layers)
-    states = launch.slot_save_path
-    if plan.cache_type != launch.options.key_type:
-        options, states = replace(options, cache_type=plan.cache_type), None
-    return replace(launch, context_tokens=plan.context_tokens, slots=plan.slots, options=options, slot_save_path=states)
 
 
 def load(**options: Any) -> App:

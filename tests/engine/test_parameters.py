@@ -1,6 +1,6 @@
 """The two ways in are told the same: each row of the table against the real engine."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ LAUNCHES = {
     "plain": launch(),
     **{name: launch(**CHANGED, **more) for name, more in SPECULATIONS.items()},
     **{name: launch(**more) for name, more in TASKS.items()},
+    "two cards": replace(launch(gpu_layers=33), layers_per_gpu=(20, 13)),
 }
 
 
@@ -79,6 +80,8 @@ def test_xllamacpp_takes_every_value_as_it_is(name: str) -> None:
             assert [v.name for v in value] == [m.name for m in meant]
         elif parameter.attribute == "lora_adapters":
             assert [(a.path, a.scale) for a in value] == [("/a.gguf", 0.5), ("/b.gguf", 1.0)]
+        elif parameter.attribute == "tensor_split":
+            assert tuple(value) == meant
         elif isinstance(meant, Member):
             known = getattr(xllamacpp, meant.enumeration)
             assert known(value).name == meant.name, parameter

@@ -55,3 +55,10 @@ def test_fewer_layers_are_the_first_ones() -> None:
 def test_an_architecture_without_a_rule_is_named() -> None:
     with pytest.raises(NotFound, match="rwkv99"):
         blueprint.header(Blueprint("x", "rwkv99", 100, False, {"block_count": 1, "embedding_length": 8}))
+
+
+def test_gemma_4_takes_values_from_keys_where_a_layer_sees_everything() -> None:
+    """A file of the 12-billion model has 667 tensors (ikawrakow/ik_llama.cpp, pull request 1921)."""
+    names = [t.name for t in blueprint.header(blueprint.load()["gemma4:12b"]).tensors]
+    assert len(names) == 667
+    assert "blk.4.attn_v.weight" in names and "blk.5.attn_v.weight" not in names

@@ -2,7 +2,7 @@ import pytest
 
 from domov.errors import BadModelFile
 from domov.store.gguf import parse_header
-from domov.store.shape import Attention, ModelShape, shape_of
+from domov.store.shape import Attention, Layer, ModelShape, shape_of
 from tests.hub import number_value, numbers_value, text_value, tiny_gguf
 
 
@@ -100,3 +100,9 @@ def test_absurd_layer_counts_are_refused() -> None:
 @pytest.mark.parametrize("key", ["head__count", "head__count__kv"])
 def test_impossible_head_counts_are_refused(key: str, value: bytes) -> None:
     assert "head_count" in refused(**{f"llama_attention_{key}": value})
+
+
+def test_of_experts_only_those_that_are_used_are_read_and_of_the_embeddings_one_row() -> None:
+    layer = Layer(340 + 2720, expert_bytes=2720)
+    model = ModelShape("x", 1, "Q8_0", 1, 9860, (), None, None, (layer,), 3400, 3400, experts=8, experts_used=2)
+    assert model.read_bytes == 340 + 680 + 3400

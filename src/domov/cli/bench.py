@@ -21,8 +21,8 @@ from domov.errors import BadOption, Refused
 from domov.hardware.bandwidth import Bandwidth, measure_bandwidth
 from domov.hardware.cpu import affinity, read_cpu
 from domov.hardware.load import others_processors, read_load
-from domov.sizing.reading import read_bytes
 from domov.store.models import Model
+from domov.store.shape import shape_of
 from domov.units import human_bytes, human_seconds
 
 QUICK = Effort(prompt_tokens=(64,), answer_tokens=16, clients=2, rounds=2)
@@ -118,7 +118,7 @@ async def _local(domov: app.App, model: Model, effort: Effort, progress: Steps) 
         memory = engine.worker.memory_bytes() if isinstance(engine, LlamaCpp) and engine.worker else 0
     finally:
         await engine.close()
-    tokens = read_bytes(header)
+    tokens = shape_of(header, name=model.name).read_bytes
     limit = Limit(tokens, bandwidth, report.decoding.median * tokens / bandwidth.bytes_per_second)
     tuning = domov.tuning(model)
     return report, {"memory_bytes": memory, "limit": asdict(limit), "tuned": asdict(tuning)}

@@ -32,6 +32,7 @@ class Launch:
     slot_save_path: str | None = None  # folder for saved states; None: they can't be saved
     spin_count: int | None = None  # how long threads wait awake for each other (GOMP_SPINCOUNT); None: the default
     nice: int = 0  # priority; negative ones only where the system allows them
+    layers_per_gpu: tuple[int, ...] = ()  # of several cards; none: llama.cpp shares them out
     options: ModelOptions = field(default_factory=ModelOptions)  # its files as paths, its task known
 
     @property
@@ -49,7 +50,9 @@ class Launch:
         table = json.loads(line)
         adapters = tuple(AdapterFile(**adapter) for adapter in table["options"].pop("adapters"))
         options = ModelOptions(**table.pop("options"), adapters=adapters)
-        return Launch(**{**table, "endpoint": Endpoint(**table["endpoint"]), "options": options})
+        split = tuple(table.pop("layers_per_gpu"))
+        endpoint = Endpoint(**table.pop("endpoint"))
+        return Launch(**table, endpoint=endpoint, layers_per_gpu=split, options=options)
 
 
 @dataclass(frozen=True, slots=True)

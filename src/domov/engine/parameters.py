@@ -15,6 +15,7 @@ from domov.options import AdapterFile, ModelOptions
 
 # Copies of a windowed or recurrent cache to go back to, for each slot; llama.cpp's 32 would be in no plan.
 CHECKPOINTS = 4
+MOST_DEVICES = 128  # llama_max_devices()
 PING_SECONDS = 5  # a worker that streams says so often that it is there, while it reads or waits too
 
 
@@ -48,7 +49,7 @@ def parameters(launch: Launch) -> list[Parameter]:
     return [
         *_context(launch),
         *_cache(options),
-        *_devices(options),
+        *_devices(launch),
         *_rope(options),
         *_task(options),
         *_speculation(launch),
@@ -106,7 +107,11 @@ def _cache(options: ModelOptions) -> Iterator[Parameter]:
     yield Parameter("n_ctx_checkpoints", "--ctx-checkpoints", CHECKPOINTS)
 
 
-def _devices(options: ModelOptions) -> Iterator[Parameter]:
+def _devices(launch: Launch) -> Iterator[Parameter]:
+    options, split = launch.options, launch.layers_per_gpu
+    if split:
+        own = tuple(float(count) for count in (*split, *[0] * (MOST_DEVICES - len(split))))
+        yield Parameter("tensor_split", "--tensor-split", ",".join(map(str, split)), own)
     if options.gpu_layers >= 0:
         yield Parameter("n_gpu_layers", "--n-gpu-layers", options.gpu_layers)
     if options.cpu_expert_layers:

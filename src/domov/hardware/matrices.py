@@ -8,10 +8,11 @@ in a process of its own: it loads native code. Where the library exports nothing
 import ctypes
 import json
 import sys
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
+
+from domov.hardware.bandwidth import measure_bandwidth
 
 # ggml_type numbers of ggml.h, for the types that most files have.
 TYPES = {"F16": 1, "Q8_0": 8, "Q6_K": 14, "Q5_K": 13, "Q4_K": 12, "Q4_0": 2, "Q4_1": 3, "MXFP4": 39}
@@ -21,7 +22,6 @@ COLUMNS, ROWS = 4096, 4096
 MATRICES = 6  # of 9 MB and more each: together larger than most caches
 PROMPT_TOKENS = 128
 SMALL_OPERATIONS, GRAPH_OPERATIONS = 400, 1024
-COPY_BYTES = 128 << 20
 P, I64, SIZE = ctypes.c_void_p, ctypes.c_int64, ctypes.c_size_t
 
 
@@ -132,34 +132,12 @@ def operation_seconds(ggml: Ggml) -> float:
     return seconds / SMALL_OPERATIONS
 
 
-def copy_speed(threads: int) -> float:
-    """Bytes a second read and written by all cores together: the memory's bandwidth, roughly."""
-    buffers = [(ctypes.create_string_buffer(COPY_BYTES), ctypes.create_string_buffer(COPY_BYTES)) for _ in range(2)]
-    pairs = (buffers * threads)[:threads]
-
-    def run() -> None:
-        part = COPY_BYTES // threads
-        workers = [
-            threading.Thread(
-                target=ctypes.memmove,
-                args=(ctypes.addressof(a) + n * part, ctypes.addressof(b) + n * part, part),
-            )
-            for n, (a, b) in enumerate(pairs)
-        ]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
-
-    return 2 * COPY_BYTES / best(run, times=5)
-
-
 def measure(threads: int, *, packed: bool = True) -> dict[str, Any]:
     """All speeds.
 
     packed  as a worker packs weights; a processor for which llama.cpp can't do that ends this process
     """
-    memory = copy_speed(threads)
+    memory = measure_bandwidth(threads).bytes_per_second
     speeds: dict[str, Any] = {"memory_bytes_per_second": memory}
     try:
         ggml, alone = Ggml(threads), Ggml(1)

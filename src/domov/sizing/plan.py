@@ -29,6 +29,7 @@ class Wishes:
     cache_type: str = "f16"
     flash_attention: bool = True
     batch_tokens: int = BATCH_TOKENS
+    micro_batch_tokens: int = MICRO_BATCH_TOKENS
     exact: bool = False  # the context as wished, whether it fits or not
 
 
@@ -160,19 +161,24 @@ def _gpu_layers(where: Placement, machine: Machine) -> int:
 
 
 def _settings(shape: ModelShape, wishes: Wishes, context_tokens: int) -> Settings:
+    embeddings = shape.task in ("embedding", "reranking")
+    batch = max(1, context_tokens) if embeddings else wishes.batch_tokens  # such a text is read in one piece
     return Settings(
         context_tokens=max(1, context_tokens),
         slots=wishes.slots,
         cache_type=wishes.cache_type,
         flash_attention=wishes.flash_attention,
-        batch_tokens=wishes.batch_tokens,
-        micro_batch_tokens=min(MICRO_BATCH_TOKENS, wishes.batch_tokens),
-        embeddings=shape.task in ("embedding", "rerank"),
+        batch_tokens=batch,
+        micro_batch_tokens=batch if embeddings else min(wishes.micro_batch_tokens, batch),
+        embeddings=embeddings,
     )
 
 
 def _check(wishes: Wishes) -> None:
-    if min(wishes.context_tokens, wishes.threads) < 0 or wishes.slots < 1 or wishes.batch_tokens < 1:
+    if (
+        min(wishes.context_tokens, wishes.threads) < 0
+        or min(wishes.slots, wishes.batch_tokens, wishes.micro_batch_tokens) < 1
+    ):
         raise BadOption("a plan takes no negative numbers, and at least one slot")
     if wishes.slots > MOST_SLOTS or wishes.context_tokens > MOST_CONTEXT_TOKENS:
         raise BadOption(f"at most {MOST_SLOTS} slots and {MOST_CONTEXT_TOKENS} tokens")

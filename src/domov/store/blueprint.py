@@ -223,7 +223,9 @@ def _gemma4(p: Blueprint, layer: int) -> Iterator[Row]:
     yield "attn_output.weight", (heads * size, p.hidden)
     yield "attn_k.weight", (p.hidden, cached * size)  # layers that share a cache have theirs too, unused
     yield "attn_k_norm.weight", (size,)
-    yield "attn_v.weight", (p.hidden, cached * size)
+    # The larger models take the values from the keys where a layer sees everything (attention_k_eq_v).
+    if window or p.number("embedding_length_per_layer_input"):
+        yield "attn_v.weight", (p.hidden, cached * size)
     yield from _feed_forward(p, layer)
     for name in ("post_attention_norm", "post_ffw_norm"):
         yield f"{name}.weight", (p.hidden,)
@@ -345,6 +347,7 @@ TOPS: Mapping[str, Callable[[Blueprint], Iterator[Row]]] = {"bert": _bert_top, "
 LAYERS: Mapping[str, Callable[[Blueprint, int], Iterator[Row]]] = {
     "llama": _llama,
     "gemma": _llama,
+    "granite": _llama,
     "qwen2": _qwen2,
     "qwen3": _qwen3,
     "qwen3moe": _qwen3moe,

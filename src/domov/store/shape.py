@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from domov.errors import BadModelFile
+from domov.options import Task
 from domov.store.gguf import FILE_TYPES, Elements, Header, Tensor
 from domov.store.names import shown
+from domov.store.task import ENCODERS, task_of
 
 MOST_LAYERS = 4096
 MOST_HEADS = 1 << 16
@@ -19,9 +21,7 @@ MOST_SIZE = 1 << 24
 FULL_EVERY = {"gemma2": 2, "gemma3": 6, "gemma3n": 5, "gemma-embedding": 6, "cohere2": 4, "gpt-oss": 2, "exaone4": 4,
               "olmo2": 4, "llama4": 4, "smallthinker": 4}  # fmt: skip
 # They read a text at once and keep nothing of it (llama_model::create_memory).
-NO_CACHE = ("bert", "nomic-bert", "nomic-bert-moe", "jina-bert-v2", "jina-bert-v3", "neo-bert", "modern-bert",
-            "eurobert", "gemma-embedding", "t5encoder", "dream", "llada", "llada-moe")  # fmt: skip
-POOLING_RANK = 4
+NO_CACHE = ENCODERS | {"dream", "llada", "llada-moe"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class ModelShape:
     experts: int = 0
     experts_used: int = 0
     width: Width = field(default_factory=Width)
-    task: str = "chat"  # chat, base, embedding or rerank
+    task: Task = "chat"
     read_types: tuple[tuple[str, int], ...] = ()  # weight types, and of each the bytes read for one new token
 
     @property
@@ -139,7 +139,7 @@ def shape_of(header: Header, *, name: str) -> ModelShape:
         experts=figures.whole("expert_count", 0),
         experts_used=figures.whole("expert_used_count", 0),
         width=_width(figures, tensors, all_layers),
-        task=_task(figures, tensors, template),
+        task=task_of(header),
         read_types=tensors.read_types(
             figures.whole("expert_used_count", 0) / max(1, figures.whole("expert_count", 0)) or 1.0
         ),
@@ -343,15 +343,6 @@ def _recurrent_width(figures: Figures, tensors: _Tensors) -> int:
     if projected := tensors.widest(r"ssm_in\.weight", 1):
         return projected + 2 * mixed + 3 * inner - 4 * figures.whole("embedding_length")
     return 2 * mixed
-
-
-def _task(figures: Figures, tensors: _Tensors, template: str | None) -> str:
-    pooling = figures.get("pooling_type")
-    if pooling == POOLING_RANK or any(name.startswith("cls") for name in tensors.others):
-        return "rerank"
-    if figures.architecture in NO_CACHE or pooling in (1, 2, 3):
-        return "embedding"
-    return "chat" if template is not None else "base"
 
 
 def vocabulary_of(header: Header) -> int:
