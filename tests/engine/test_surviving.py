@@ -19,7 +19,7 @@ from domov.engine.connection import Care
 from domov.engine.llamacpp import LlamaCpp
 from domov.errors import WorkerDied
 from domov.store.models import Model
-from domov.types import ChatRequest, Done, Message, Sampling, TextDelta
+from domov.types import ChatRequest, Done, Event, Message, Progress, Sampling, TextDelta
 from tests.conftest import environment
 from tests.engine.conftest import open_engine
 
@@ -57,6 +57,19 @@ async def test_those_who_wait_when_a_worker_dies_are_answered_by_the_next(engine
         with pytest.raises(WorkerDied, match="SIGKILL"):
             async for _ in running:
                 pass
+
+
+async def test_a_worker_that_dies_while_it_reads_is_replaced_though_progress_was_told(engine: LlamaCpp) -> None:
+    # More than a batch of 512 tokens, so that there is progress to tell before all is read.
+    text = "The house by the sea had many rooms. " * 80
+    reading = replace(SHORT, messages=(Message("user", text),), progress=True)
+    events: list[Event] = []
+    async for event in engine.stream(reading):
+        if not events:
+            os.kill(pid_of(engine), signal.SIGKILL)
+        events.append(event)
+    assert isinstance(events[0], Progress) and events[0].read_tokens < events[0].total_tokens
+    assert isinstance(events[-1], Done)
 
 
 async def test_a_suspended_worker_is_given_up_and_the_request_answered_by_another(engine: LlamaCpp) -> None:

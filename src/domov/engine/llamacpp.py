@@ -27,7 +27,7 @@ from domov.engine.wire_vectors import (
     text_fields,
 )
 from domov.errors import BadRequest, WorkerDied
-from domov.types import ChatRequest, CompletionRequest, Done, Embeddings, Event, Ranking
+from domov.types import ChatRequest, CompletionRequest, Done, Embeddings, Event, Progress, Ranking
 
 Answer = TypeVar("Answer")
 LOST = (aiohttp.ClientError, TimeoutError, ConnectionError)
@@ -91,7 +91,7 @@ class LlamaCpp:
             if isinstance(event, Done):
                 return
             died = await self._died(connection)
-            if event is not None or last_try:
+            if last_try or not (event is None or isinstance(event, Progress)):
                 raise died from cause
 
     async def embed(self, texts: Sequence[str | tuple[int, ...]]) -> Embeddings:
