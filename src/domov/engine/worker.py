@@ -44,7 +44,7 @@ def main() -> None:
     os.dup2(2, 1)
     try:
         ready, running = _start_native(launch) if launch.llama_server else _start_own(launch)
-        contexts = None if launch.llama_server else _contexts()
+        contexts = None if launch.llama_server else _contexts(launch)
     except RuntimeError:  # all that xllamacpp says; the reason is in the log
         _fail(answers, _refused(launch))
     except (ImportError, OSError) as error:
@@ -84,10 +84,11 @@ def _obey_until_input_ends(running: object, contexts: Contexts | None) -> None:
     os._exit(0)
 
 
-def _contexts() -> Contexts | None:
+def _contexts(launch: Launch) -> Contexts | None:
     """The contexts of xllamacpp's server in this process; None where they can't be reached."""
     try:
-        return Contexts(Path(sys.modules["xllamacpp.xllamacpp"].__file__ or ""))
+        expected = 2 if launch.options.speculation in ("draft", "mtp") else 1
+        return Contexts(Path(sys.modules["xllamacpp.xllamacpp"].__file__ or ""), expected=expected)
     except (OSError, ValueError, StopIteration) as error:
         sys.stderr.write(f"threads stay as they are: {error}\n")
         return None
