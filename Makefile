@@ -6,7 +6,7 @@ QUESTION = Why would somebody run a language model on their own computer?
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: run test check format lint types docs docs-fresh bench bench-start bench-quick lock clean
+.PHONY: run test check format lint types docs docs-fresh bench bench-start bench-quick bench-fit soak lock clean
 
 run: $(VENV)/installed
 	@if [ -n "$$PROMPT" ]; then $(BIN)/domov run $(STARTER) "$$PROMPT"; \
@@ -48,6 +48,16 @@ bench-start: $(VENV)/installed-dev
 # One short round of all rows: shows that they work, measures nothing.
 bench-quick: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.engine --quick || test -s .cache/benchmarks/engine.json
+
+# Mixed requests to one server for so long; fails if they leave anything behind. An hour is a good one.
+SECONDS = 3600
+soak: $(VENV)/installed-dev
+	$(BIN)/domov pull $(STARTER)
+	$(BIN)/python -m benchmarks.soak $(SECONDS)
+
+# Predicted against really allocated memory, every row; NAMES="mistral:7b" chooses models, NAMES=--speed compares speed.
+bench-fit: $(VENV)/installed-dev
+	$(BIN)/python -m benchmarks.fit $(NAMES)
 
 $(VENV)/created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Domov needs Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }

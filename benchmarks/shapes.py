@@ -8,8 +8,11 @@ file is made as fast as a disk takes it.
 """
 
 import argparse
+import os
+import subprocess
 import sys
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,6 +20,7 @@ import gguf
 import numpy as np
 import numpy.typing as npt
 
+from domov import app
 from domov.store import blueprint
 from domov.store.blueprint import Blueprint
 from domov.store.gguf import Header, Tensor
@@ -41,6 +45,7 @@ SCALES = {
     "IQ4_NL": ((0, 1 / 70),),
 }
 TOKEN_UNUSED = 5
+STARTER = "smollm2:135m"
 
 
 def main() -> None:
@@ -52,30 +57,37 @@ def main() -> None:
         quantization=arguments.type,
         tokenizer=starter(),
         vocabulary=arguments.vocabulary,
+        hollow=arguments.hollow,
     )
     sys.stderr.write(f"{arguments.file}: {arguments.file.stat().st_size / 1e6:.0f} MB\n")
 
 
 def starter() -> Path:
-    """The starter's file, in DOMOV_HOME. Raises NoSuchModel where it was never pulled."""
-    from domov import app
-
-    return app.load().models.get("smollm2:135m").path
+    """The starter's file, pulled if it is not here."""
+    subprocess.run([sys.executable, "-m", "domov", "pull", STARTER], check=True, stderr=subprocess.DEVNULL)
+    return app.load().models.get(STARTER).path
 
 
 def write(
-    plan: Blueprint, target: Path, *, quantization: str, tokenizer: Path, vocabulary: int | None = None
+    plan: Blueprint,
+    target: Path,
+    *,
+    quantization: str,
+    tokenizer: Path,
+    vocabulary: int | None = None,
+    hollow: bool = False,
 ) -> Header:
     """Writes the file and returns the header that it was made from.
 
     tokenizer   a GGUF file whose tokenizer and chat template are taken
     vocabulary  tokens, where it should not be the model's own number
+    hollow      all weights 0, in a sparse file: it can be loaded, and takes no room on a disk
     """
     plan = replace(plan, vocabulary=vocabulary or plan.vocabulary)
     header = retyped(blueprint.header(plan), quantization)
     writer = gguf.GGUFWriter(target, plan.architecture)
     _add_metadata(writer, header)
-    _add_tokenizer(writer, gguf.GGUFReader(tokenizer), plan)
+    _add_tokenizer(writer, _tokenizer(tokenizer), plan)
     for tensor in header.tensors:
         kind = gguf.GGMLQuantizationType[tensor.type]
         writer.add_tensor_info(
@@ -90,7 +102,11 @@ def write(
     random = np.random.default_rng(36668)
     patterns: dict[str, bytes] = {}
     for tensor in header.tensors:
-        _write_tensor(file, tensor, patterns, random)
+        if hollow:
+            file.seek(-(-tensor.size_bytes // ALIGNMENT) * ALIGNMENT, os.SEEK_CUR)
+        else:
+            _write_tensor(file, tensor, patterns, random)
+    file.truncate()
     writer.close()
     return header
 
@@ -144,9 +160,15 @@ def _add_metadata(writer: Any, header: Header) -> None:
     writer.add_quantization_version(2)
 
 
-def _add_tokenizer(writer: Any, source: Any, plan: Blueprint) -> None:
+@cache
+def _tokenizer(file: Path) -> dict[str, Any]:
+    """The keys of a file's tokenizer; they take a second to read."""
+    fields = gguf.GGUFReader(file).fields.items()
+    return {key: field.contents() for key, field in fields if key.startswith("tokenizer.")}
+
+
+def _add_tokenizer(writer: Any, fields: dict[str, Any], plan: Blueprint) -> None:
     """The starter's byte-pair vocabulary: its first tokens are a vocabulary too, and more are tokens never used."""
-    fields = {key: field.contents() for key, field in source.fields.items() if key.startswith("tokenizer.")}
     tokens: list[str] = fields["tokenizer.ggml.tokens"][: plan.vocabulary]
     kinds: list[int] = fields["tokenizer.ggml.token_type"][: plan.vocabulary]
     known, merges = set(tokens), fields["tokenizer.ggml.merges"]
@@ -174,6 +196,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--type", default="Q4_0", choices=sorted(RECIPES), help="quantization (Q4_0)")
     parser.add_argument("--layers", type=int, help="fewer layers than the model has")
     parser.add_argument("--vocabulary", type=int, help="another number of tokens")
+    parser.add_argument("--hollow", action="store_true", help="a sparse file whose weights are all 0")
     parser.add_argument("file", type=Path)
     return parser.parse_args()
 

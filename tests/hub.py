@@ -234,11 +234,13 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
 def _cut_to_range(answer: Answer, wanted: str | None) -> Answer:
     if not wanted:
         return answer
-    start, total = int(wanted.removeprefix("bytes=").removesuffix("-")), len(answer.body)
+    first, _, last = wanted.removeprefix("bytes=").partition("-")
+    start, total = int(first), len(answer.body)
     if start >= total:
         return Answer(416, headers={"Content-Range": f"bytes */{total}"})
-    content_range = f"bytes {start}-{total - 1}/{total}"
-    return Answer(206, answer.body[start:], answer.content_type, {"Content-Range": content_range})
+    end = min(int(last) + 1, total) if last else total
+    content_range = f"bytes {start}-{end - 1}/{total}"
+    return Answer(206, answer.body[start:end], answer.content_type, {"Content-Range": content_range})
 
 
 def string(text: str) -> bytes:

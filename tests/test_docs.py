@@ -10,6 +10,8 @@ from pydantic import BaseModel
 
 from domov import app, config, errors
 from domov.api import server
+from domov.api.anthropic import errors as anthropic_errors
+from domov.api.anthropic import request as anthropic
 from domov.api.errors import STATUS
 from domov.api.ollama import bodies, fields, routes, storing
 from domov.api.ollama.messages import ChatMessage
@@ -60,6 +62,13 @@ def test_every_field_of_a_request_is_documented() -> None:
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []
 
 
+def test_every_field_of_anthropics_requests_is_documented() -> None:
+    _, _, page = (ROOT / "docs" / "api.md").read_text("utf-8").partition("## Anthropic")
+    kinds: tuple[type[BaseModel], ...] = (anthropic.MessagesBody, anthropic.ToolBody)
+    names = {*(name for kind in kinds for name in kind.model_fields), *anthropic.UNSUPPORTED}
+    assert [name for name in sorted(names) if f"`{name}`" not in page] == []
+
+
 def test_every_field_of_ollamas_requests_is_documented() -> None:
     _, _, page = (ROOT / "docs" / "api.md").read_text("utf-8").partition("## Ollama")
     kinds: tuple[type[BaseModel], ...] = (bodies.GenerateBody, bodies.ChatBody, bodies.EmbedBody, bodies.EmbeddingBody)
@@ -70,7 +79,10 @@ def test_every_field_of_ollamas_requests_is_documented() -> None:
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []
 
 
-@pytest.mark.parametrize("status", sorted({*(status for _, status in STATUS), 403, 405, 413, 415}))
+STATUSES = sorted({*(s for _, s in STATUS), *(s for _, s, _ in anthropic_errors.STATUS), 403, 405, 413, 415})
+
+
+@pytest.mark.parametrize("status", STATUSES)
 def test_every_status_of_the_api_is_documented(status: int) -> None:
     assert f"| {status} | " in (ROOT / "docs" / "api.md").read_text("utf-8")
 
@@ -123,7 +135,7 @@ def test_commands_of_the_quick_start_work(command: str, home: Path) -> None:
     assert done.returncode == 0 and done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md", "docs/api.md"])
 def test_python_that_is_shown_works(page: str, starter_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (code,) = code_blocks(ROOT / page, "python")
     with serving(starter_home) as running:

@@ -10,10 +10,12 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
+
+import orjson
 
 from domov import config
 from domov.config import ALL_MODELS, Config
@@ -25,18 +27,25 @@ from domov.engine.launch import Endpoint, Launch
 from domov.engine.llamacpp import LlamaCpp
 from domov.engine.loading import cache_depends_on, resolved
 from domov.engine.protocol import Engine
-from domov.engine.scheduler import Scheduler
-from domov.engine.states import States, state_key
+from domov.engine.scheduler import Row, Scheduler
+from domov.engine.states import States, forget, state_key
 from domov.errors import BadName, EngineUnavailable
+from domov.files import disk_errors, make_folder
 from domov.hardware.cpu import affinity, read_cpu
 from domov.hardware.load import read_load
+from domov.hardware.machine import Machine
 from domov.hardware.memory import read_memory
+from domov.hardware.survey import NO_CARDS, Found, find_cards, may_have_cards, survey
 from domov.options import ModelOptions
 from domov.outbound import SILENCE_SECONDS, Outbound
-from domov.sizing.plan import Plan, make_plan
-from domov.store import catalogue, pip_settings
+from domov.sizing.choice import Offer, offers
+from domov.sizing.plan import Plan, Wishes, fallbacks, make_plan
+from domov.sizing.variants import Variant, variants
+from domov.store import blueprint, catalogue, pip_settings
+from domov.store import headers as header_of
 from domov.store.gguf import Header
-from domov.store.models import Model, Models
+from domov.store.headers import Headers
+from domov.store.models import Model, Models, now
 from domov.store.names import PathName, parse
 from domov.store.pull import Puller
 from domov.store.shape import ModelShape, shape_of
@@ -55,9 +64,22 @@ class App:
     def scheduler(self) -> Scheduler:
         return Scheduler(
             self._open_planned,
+            key=lambda model: (str(model.path), model.path.stat().st_mtime_ns, self._wanted(model, Tuning())),
             free_bytes=lambda: read_memory().free_bytes,
             keep_alive_seconds=self.config.keep_alive_seconds,
+            when_loaded=self._note_plan,
         )
+
+    async def forget(self, conversation: str) -> int:
+        """Removes what models have read of a conversation, from memory and from disk. Returns the files there were."""
+        await self.scheduler.forget(conversation)
+        return forget(self.config.states, conversation)
+
+    def _note_plan(self, row: Row) -> None:
+        """One line more of what was predicted for a model and what it took, in logs/plans.jsonl."""
+        make_folder(self.config.logs)
+        with disk_errors(self.config.logs), open(self.config.logs / "plans.jsonl", "ab") as file:
+            file.write(orjson.dumps({"at": now(), **asdict(row)}) + b"\n")
 
     @cached_property
     def adapting(self) -> Adapting | None:
@@ -93,23 +115,53 @@ class App:
                 pip_settings=pip_settings.read(),
             )
 
+    @cached_property
+    def _cards(self) -> Found:
+        return find_cards()
+
+    def machine(self, *, measure: bool = False) -> Machine:
+        """This machine as it is now; with `measure`, its speeds taken if they are not known yet (some seconds)."""
+        return survey(self.config.home, found=self._cards, measure=measure)
+
     def plan(self, shape: ModelShape, options: ModelOptions | None = None) -> Plan:
         """With what settings a model of this shape is loaded here and now."""
         wanted = options or ModelOptions()
         slots = wanted.slots or self.config.slots
-        plan = make_plan(
-            replace(shape, trained_context_tokens=int(shape.trained_context_tokens * wanted.rope_factor)),
-            free_bytes=read_memory().free_bytes,
-            cores=read_cpu().usable_cores,
-            most_context_tokens=wanted.context_tokens or self.config.context_tokens,
-            threads=wanted.threads or self.config.threads,
+        wishes = Wishes(
+            context_tokens=wanted.context_tokens or self.config.context_tokens,
             slots=1 if wanted.shared_cache else slots,
+            threads=wanted.threads or self.config.threads,
+            cache_type=wanted.key_type,
+            flash_attention=wanted.flash_attention != "off",
+            batch_tokens=wanted.batch_tokens,
         )
-        return replace(plan, slots=slots)
+        found = self._cards if may_have_cards() else NO_CARDS
+        machine = survey(self.config.home, found=found)
+        stretched = replace(shape, trained_context_tokens=int(shape.trained_context_tokens * wanted.rope_factor))
+        return replace(make_plan(stretched, machine, wishes), slots=slots)
 
     def options(self, model: Model) -> ModelOptions:
         """The options set for a model, under its whole name or one that leads to it. Raises BadOption, NoSuchModel."""
         return self._resolved(model, model.header(), self.tuning(model))
+
+    @cached_property
+    def headers(self) -> Headers:
+        """The headers of models, here or not."""
+        return Headers(self.models, self.outbound, endpoint=self.config.hf_endpoint, token=os.environ.get("HF_TOKEN"))
+
+    async def variants(self, name: str, machine: Machine, wishes: Wishes) -> tuple[header_of.Found, list[Variant]]:
+        """Every variant of a model on a machine. Raises what `Headers.find` and `make_plan` raise."""
+        found = await self.headers.find(name)
+        return found, list(variants(found.header, machine, wishes, name=name))
+
+    def offers(self, machine: Machine) -> list[Offer]:
+        """What of the catalogue runs on a machine, by task, from published figures alone."""
+        rows = []
+        for entry in self.models.catalogue.entries:
+            known = blueprint.load().get(entry.name.removesuffix(":latest"))
+            shape = shape_of(header_of.typed(blueprint.header(known), entry), name=entry.name) if known else None
+            rows.append((entry, shape or header_of.rough_shape(entry), shape is None))
+        return offers(rows, machine)
 
     def open_engine(self, model: Model) -> Engine:
         """An engine for the model, not started yet. Raises BadModelFile, BadOption, EngineUnavailable."""
@@ -148,7 +200,10 @@ class App:
         plan = self.plan(shape_of(header, name=model.name), options)
         states = self._states(model, options)
         launch = self._launch(model, options, plan, states=states, spin_count=tuning.spin_count)
-        log = self.config.logs / f"worker-{hashlib.sha256(str(model.path).encode()).hexdigest()[:12]}.log"
+        log = (
+            self.config.logs
+            / f"worker-{hashlib.sha256(f'{model.path} {self._wanted(model, Tuning())}'.encode()).hexdigest()[:12]}.log"
+        )
         by_hand = self.config.threads or self._resolved(model, header).threads
         care = Care(
             queue=self.config.queue,
@@ -156,11 +211,14 @@ class App:
             states=states,
             adapting=None if by_hand else self.adapting,
         )
-        return LlamaCpp(launch, name=model.name, log=log, care=care), plan
+        smaller = [_with(launch, fallback) for fallback in _a_few(list(fallbacks(plan)))]
+        return LlamaCpp(launch, name=model.name, log=log, care=care, smaller=smaller), plan
 
     def _launch(
         self, model: Model, options: ModelOptions, plan: Plan, *, states: States | None, spin_count: int | None
     ) -> Launch:
+        if options.gpu_layers < 0:  # not set by hand
+            options = replace(options, gpu_layers=plan.gpu_layers)
         return Launch(
             model=str(model.path.resolve()),
             endpoint=Endpoint(None),
@@ -192,9 +250,12 @@ class App:
         return "xllamacpp", importlib.metadata.version("xllamacpp")
 
     def _resolved(self, model: Model, header: Header, tuning: Tuning | None = None) -> ModelOptions:
+        return resolved(self._wanted(model, tuning or Tuning()), header, name=model.name, find=self._file)
+
+    def _wanted(self, model: Model, tuning: Tuning) -> ModelOptions:
+        """The options as they are set, with names of files as they stand there."""
         names = [key for key in self.config.models_set if key != model.name and self._means(key, model)]
-        wanted = self.config.options_of([*names, model.name], (tuning or Tuning()).options)
-        return resolved(wanted, header, name=model.name, find=self._file)
+        return self.config.options_of([*names, model.name], tuning.options)
 
     def _means(self, key: str, model: Model) -> bool:
         """Whether a key of the tables [models."KEY"] leads to the model."""
@@ -221,6 +282,20 @@ class App:
                 hint="install llama.cpp's llama-server, or set llama_server to its path, or engine to xllamacpp",
             )
         return os.path.realpath(found)
+
+
+def _a_few(plans: list[Plan]) -> list[Plan]:
+    """The first, one in the middle and the last: a file that can't be loaded at all should not be tried ten times."""
+    return [plans[n] for n in sorted({0, len(plans) // 2, len(plans) - 1})] if plans else []
+
+
+def _with(launch: Launch, plan: Plan) -> Launch:
+    """The launch for a smaller plan. Caches of another type can't be mixed with those that are kept."""
+    options = replace(launch.options, gpu_layers=plan.gpu_layers)
+    states = launch.slot_save_path
+    if plan.cache_type != launch.options.key_type:
+        options, states = replace(options, cache_type=plan.cache_type), None
+    return replace(launch, context_tokens=plan.context_tokens, slots=plan.slots, options=options, slot_save_path=states)
 
 
 def load(**options: Any) -> App:

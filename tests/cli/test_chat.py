@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pexpect
@@ -13,15 +14,21 @@ from tests.conftest import STARTER, environment
 PROMPT = r">>>\x1b"  # a fresh one; a line that is drawn again has a space there
 
 
-@pytest.fixture
-def chat(home: Path) -> Iterator["pexpect.spawn[str]"]:
+@contextmanager
+def chatting(home: Path, *, columns: int = 100, **more: str) -> Iterator["pexpect.spawn[str]"]:
     arguments = ["-m", "domov", "run", STARTER, "--temperature", "0", "--max-tokens", "12"]
-    env = environment(home, TERM="xterm-256color", PROMPT_TOOLKIT_NO_CPR="1")
-    spawned = pexpect.spawn(sys.executable, arguments, env=env, encoding="utf-8", timeout=30, dimensions=(40, 100))
+    env = environment(home, TERM="xterm-256color", PROMPT_TOOLKIT_NO_CPR="1", **more)
+    spawned = pexpect.spawn(sys.executable, arguments, env=env, encoding="utf-8", timeout=30, dimensions=(40, columns))
     spawned.expect("/help lists the commands")
     spawned.expect(PROMPT)
     yield spawned
     spawned.close(force=True)
+
+
+@pytest.fixture
+def chat(home: Path) -> Iterator["pexpect.spawn[str]"]:
+    with chatting(home) as spawned:
+        yield spawned
 
 
 def say(chat: "pexpect.spawn[str]", line: str) -> str:
@@ -90,3 +97,10 @@ def test_ctrl_d_and_bye_end_it(chat: "pexpect.spawn[str]") -> None:
     chat.expect(pexpect.EOF)
     chat.close()
     assert chat.exitstatus == 0
+
+
+def test_what_no_longer_fits_is_not_left_out_in_silence(home: Path) -> None:
+    with chatting(home, columns=500, DOMOV_CONTEXT_TOKENS="512") as chat:
+        shown = [say(chat, f"Number {n}:" + " a house by the sea" * 20) for n in range(5)]
+    assert "no longer fit" not in shown[0]
+    assert "messages no longer fit into the model's context" in shown[-1]

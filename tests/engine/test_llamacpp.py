@@ -104,3 +104,12 @@ def test_a_worker_gets_no_secrets_in_its_environment(engine: LlamaCpp) -> None:
     environment = Path(f"/proc/{pid_of(engine)}/environ").read_text()
     assert "GOMP_SPINCOUNT=1000" in environment
     assert "HF_TOKEN" not in environment
+
+
+async def test_a_log_does_not_grow_with_the_questions_and_never_tells_them(engine: LlamaCpp) -> None:
+    assert engine.worker
+    before = engine.worker.log.stat().st_size
+    for _ in range(5):
+        assert [e async for e in engine.stream(ChatRequest("m", (Message("user", "Xylophone?"),), max_tokens=3))]
+    assert "Xylophone" not in engine.worker.log.read_text()
+    assert engine.worker.log.stat().st_size < before + 1000

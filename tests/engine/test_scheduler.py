@@ -10,6 +10,8 @@ import pytest
 
 from domov.engine import scheduler as module
 from domov.engine.fake import FakeEngine
+from domov.engine.launch import Endpoint, Launch
+from domov.engine.llamacpp import LlamaCpp
 from domov.engine.protocol import Abilities
 from domov.engine.scheduler import Scheduler
 from domov.errors import Busy, WorkerDied
@@ -30,17 +32,24 @@ class Shelf:
     loaded: list[str] = field(default_factory=list)
     happened: list[str] = field(default_factory=list)
     loading: asyncio.Event | None = None  # loading waits for it
+    ending: asyncio.Event | None = None  # ending waits for it
     broken: set[str] = field(default_factory=set)
+    options: dict[str, int] = field(default_factory=dict)
+    opened: list[str] = field(default_factory=list)
     time_seconds: float = 0.0
 
-    def model(self, name: str) -> Model:
-        path = self.folder / name
+    def model(self, name: str, file: str = "") -> Model:
+        path = self.folder / (file or name)
         if not path.exists():  # a file that changes is another model
             path.touch()
         manifest = Manifest(name, "", 1, Source("file", name, name), "", "", "2026-11-24T00:00:00Z")
         return Model(manifest, path)
 
+    def key(self, model: Model) -> tuple[object, ...]:
+        return model.path, model.path.stat().st_mtime_ns, self.options.get(model.name)
+
     def open(self, model: Model) -> tuple["Shelved", Plan]:
+        self.opened.append(model.name)
         plan = Plan(context_tokens=64, slots=2, threads=1, weights_bytes=0, cache_bytes=MODEL_BYTES)
         return Shelved(self, model.name), plan
 
@@ -65,13 +74,15 @@ class Shelved(FakeEngine):
 
     async def close(self) -> None:
         if self.name in self.shelf.loaded:
+            if self.shelf.ending:
+                await self.shelf.ending.wait()
             self.shelf.loaded.remove(self.name)
             self.shelf.happened.append(f"-{self.name}")
 
 
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
-    monkeypatch.setattr("domov.sizing.plan.OVERHEAD_BYTES", 0)
+    monkeypatch.setattr("domov.sizing.plan.PROCESS_BYTES", 0)
     return Shelf(tmp_path)
 
 
@@ -83,7 +94,7 @@ async def scheduler(shelf: Shelf) -> AsyncIterator[Scheduler]:
 
 
 def make(shelf: Shelf, keep_alive_seconds: float = -1) -> Scheduler:
-    return Scheduler(shelf.open, free_bytes=shelf.free_bytes, keep_alive_seconds=keep_alive_seconds)
+    return Scheduler(shelf.open, key=shelf.key, free_bytes=shelf.free_bytes, keep_alive_seconds=keep_alive_seconds)
 
 
 def ask(words: str = "hello", keep_alive_seconds: float | None = None) -> ChatRequest:
@@ -242,3 +253,61 @@ async def test_a_client_that_leaves_while_the_model_loads_leaves_nothing_behind(
     for name in "bc":
         await answer(scheduler, shelf, name)
     assert sorted(shelf.loaded) == ["b", "c"]
+
+
+async def ask_all(scheduler: Scheduler, *models: Model) -> None:
+    for model in models:
+        async for _ in scheduler.engine_for(model).stream(ask()):
+            pass
+
+
+async def test_two_names_of_a_file_share_an_engine_if_they_ask_for_the_same(scheduler: Scheduler, shelf: Shelf) -> None:
+    a, same, other = shelf.model("a"), shelf.model("same", "a"), shelf.model("other", "a")
+    shelf.options["other"] = 1
+    await ask_all(scheduler, a, same, other, a)
+    assert shelf.happened == ["+a", "+other"]
+    assert await scheduler.unload(same)
+    assert [row.model for row in scheduler.rows()] == ["other"]
+
+
+async def test_a_model_that_comes_back_is_planned_anew(scheduler: Scheduler, shelf: Shelf) -> None:
+    for _ in range(2):
+        await answer(scheduler, shelf, "a")
+        await scheduler.unload(shelf.model("a"))
+    assert shelf.opened == ["a", "a"]
+
+
+async def test_a_model_that_could_not_be_loaded_is_opened_anew(scheduler: Scheduler, shelf: Shelf) -> None:
+    shelf.broken = {"a"}
+    with pytest.raises(WorkerDied):
+        await answer(scheduler, shelf, "a")
+    shelf.broken = set()
+    await answer(scheduler, shelf, "a")
+    assert shelf.opened == ["a", "a"]
+
+
+async def test_a_model_that_is_just_going_is_waited_for(scheduler: Scheduler, shelf: Shelf) -> None:
+    shelf.total_bytes, shelf.ending = 100, asyncio.Event()
+    await answer(scheduler, shelf, "a")
+    going = asyncio.ensure_future(scheduler.unload(shelf.model("a")))
+    await asyncio.sleep(0)
+    coming = asyncio.ensure_future(answer(scheduler, shelf, "b"))
+    back = asyncio.ensure_future(answer(scheduler, shelf, "a"))
+    await asyncio.sleep(0.02)
+    assert shelf.happened == ["+a"]
+    back.cancel()
+    shelf.ending.set()
+    await asyncio.gather(going, coming)
+    assert shelf.happened == ["+a", "-a", "+b"]
+
+
+async def test_models_may_come_while_others_forget(scheduler: Scheduler, shelf: Shelf) -> None:
+    class Forgetting(LlamaCpp):
+        async def forget(self, conversation: str) -> None:
+            await answer(scheduler, shelf, "b")
+
+    await answer(scheduler, shelf, "a")
+    launch = Launch("m", Endpoint(None), context_tokens=64, threads=1, parent=0)
+    next(iter(scheduler._loaded.values())).engine = Forgetting(launch, name="a", log=shelf.folder / "log")
+    await scheduler.forget("conversation")
+    assert "b" in shelf.loaded

@@ -1,6 +1,7 @@
 """Who gets which slot and when; the worker's part is played by a few lines that note what they were told."""
 
 import asyncio
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,16 @@ class Orders:
     def __init__(self, folder: Path) -> None:
         self.folder, self.given = folder, list[str]()
         self.refuses = False
+        self.goes_on = asyncio.Event()  # nothing is carried out before
+        self.goes_on.set()
 
     async def __call__(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         self.given.append(path)
+        if "save" in path and not self.refuses:
+            (self.folder / body["filename"]).write_bytes(b"cache")
+        await self.goes_on.wait()
         if self.refuses:
             raise Broken("no")
-        if "save" in path:
-            (self.folder / body["filename"]).write_bytes(b"cache")
         return {"n_saved": 10}
 
     @property
@@ -219,6 +223,79 @@ async def test_a_conversation_is_forgotten_in_the_slot_too(states: States) -> No
     await slots.forget(LONG[:8])
     await slots.save_all()
     assert orders.kinds == ["erase"]
+
+
+async def test_a_queue_full_of_batch_work_keeps_nobody_else_out() -> None:
+    slots, _ = make(2, queue=1)
+    async with slots.take(chat("job 1", priority="batch")):
+        waiting = asyncio.ensure_future(once(slots, chat("job 2", priority="batch")))
+        await asyncio.sleep(0)
+        with pytest.raises(Busy):
+            await once(slots, chat("job 3", priority="batch"))
+        await asyncio.wait_for(once(slots, chat("person")), 1)
+    await waiting
+
+
+async def start_of(orders: Orders, kind: str, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
+    """The work, as far as an order of that kind, which is not carried out yet."""
+    before = orders.kinds.count(kind)
+    orders.goes_on.clear()
+    task = asyncio.ensure_future(work)
+    while orders.kinds.count(kind) == before:
+        await asyncio.sleep(0)
+    return task
+
+
+async def test_a_state_is_kept_though_the_request_that_needed_its_slot_has_left(states: States) -> None:
+    slots, orders = make(1, states)
+    await once(slots, chat(LONG))
+    leaving = await start_of(orders, "save", once(slots, chat("something else")))
+    leaving.cancel()
+    await asyncio.sleep(0)
+    assert slots.running == 1  # the worker still saves it
+    orders.goes_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    assert len(states.all()) == 1
+    assert slots.running == 0
+
+
+async def test_a_request_that_is_refused_says_nothing_about_its_slot(states: States) -> None:
+    slots, orders = make(1, states)
+    with pytest.raises(Broken):
+        async with slots.take(chat(LONG)):
+            raise Broken("the engine refused it")
+    await slots.save_all()
+    assert orders.kinds == []
+
+
+async def test_a_conversation_forgotten_while_it_runs_is_not_saved_later(states: States) -> None:
+    slots, orders = make(1, states)
+    async with slots.take(chat(LONG)):
+        await slots.forget(LONG[:8])
+    await slots.save_all()
+    assert states.all() == [] and orders.kinds == []
+
+
+async def test_a_conversation_forgotten_while_it_is_saved_is_not_kept(states: States) -> None:
+    slots, orders = make(1, states)
+    await once(slots, chat(LONG))
+    saving = await start_of(orders, "save", slots.save_all())
+    await slots.forget(LONG[:8])
+    orders.goes_on.set()
+    await saving
+    assert list(states.folder.iterdir()) == []
+
+
+async def test_a_save_that_is_given_up_leaves_no_file(states: States) -> None:
+    slots, orders = make(1, states)
+    await once(slots, chat(LONG))
+    saving = await start_of(orders, "save", slots.save_all())
+    (states.folder / "0123456789abcdef.bin").touch()  # another process's: stays
+    saving.cancel()
+    await asyncio.gather(saving, return_exceptions=True)
+    orders.goes_on.set()
+    assert [path.name for path in states.folder.iterdir()] == ["0123456789abcdef.bin"]
 
 
 def test_a_longer_conversation_starts_with_the_shorter_one() -> None:

@@ -119,12 +119,19 @@ def test_a_disk_without_room_for_the_state_costs_only_the_state(home: Path) -> N
     assert not list((home / "states").glob("*/*"))
 
 
-def test_too_little_memory_is_a_sentence_and_not_a_crash(home: Path) -> None:
+def test_with_too_little_memory_a_smaller_plan_is_tried(home: Path) -> None:
     # 64 conversations of 8192 tokens want 12 GB of address space for their caches alone.
-    done = limited(home, resource.RLIMIT_AS, 3_000_000_000, "run", "smollm2:135m", "Hello.", DOMOV_SLOTS="64")
+    done = limited(
+        home, resource.RLIMIT_AS, 4_000_000_000, "run", "--max-tokens", "4", "smollm2:135m", "Hello.", DOMOV_SLOTS="64"
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def test_with_no_memory_at_all_it_is_a_sentence_and_not_a_crash(home: Path) -> None:
+    done = limited(home, resource.RLIMIT_AS, 400_000_000, "run", "smollm2:135m", "Hello.")
     assert done.returncode == 1
-    assert "smollm2:135m could not be loaded" in done.stderr
-    assert "memory" in done.stderr
+    assert "could not be loaded" in done.stderr
     assert "Traceback" not in done.stderr
 
 

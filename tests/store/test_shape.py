@@ -24,16 +24,13 @@ def refused(**metadata: bytes | None) -> str:
 
 
 def test_a_tiny_files_figures_are_counted_by_hand() -> None:
-    assert shape() == ModelShape(
-        architecture="llama",
-        parameters=8 * 4 + 32 * 2 + 8,
-        quantization="Q8_0",
-        trained_context_tokens=64,
-        weights_bytes=128 + 68 + 32,
-        attention=(Attention(kv_heads=1, key_size=4, value_size=4),) * 2,  # 8 values in 2 heads
-        chat_template="{{ messages }}",
-        licence="mit",
-    )
+    found = shape()
+    assert (found.architecture, found.quantization, found.licence) == ("llama", "Q8_0", "mit")
+    assert (found.chat_template, found.task) == ("{{ messages }}", "chat")
+    assert found.parameters == 8 * 4 + 32 * 2 + 8
+    assert found.weights_bytes == 128 + 68 + 32
+    assert found.trained_context_tokens == 64
+    assert found.attention == (Attention(kv_heads=1, key_size=4, value_size=4),) * 2  # 8 values in 2 heads
 
 
 def test_key_and_value_sizes_are_taken_from_the_file_where_it_has_them() -> None:

@@ -1,30 +1,51 @@
-"""Which dialect a path belongs to, and so in what envelope an error goes out."""
+"""Which dialect a request speaks, told by its path and headers alone, and so in what envelope an error goes out."""
 
-import orjson
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
 
-from domov.api.errors import sentence, status_of
+from fastapi.responses import Response
+
+from domov.api.anthropic import errors as anthropic
+from domov.api.ollama import errors as ollama
 from domov.api.openai import errors as openai
 from domov.errors import DomovError
 
-# What follows /api/ in Ollama's routes; everything else is answered in OpenAI's envelope, which most clients know.
+Scope = MutableMapping[str, Any]
+# What follows /api/ in Ollama's routes.
 OLLAMA = frozenset(
     ("generate", "chat", "embed", "embeddings", "tags", "show", "ps", "version")
     + ("pull", "push", "create", "copy", "delete", "blobs")
 )
 
 
-def speaks_ollama(path: str) -> bool:
-    first, _, rest = path.removeprefix("/").partition("/")
-    return first == "api" and rest.partition("/")[0] in OLLAMA
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    of_error: Callable[[DomovError], Response]
+    of_refusal: Callable[[int, str], Response]  # of what no route has seen: a status and a sentence
 
 
-def envelope(path: str, status: int, message: str) -> bytes:
-    """The body of an error that is told on a path."""
-    return orjson.dumps({"error": message}) if speaks_ollama(path) else openai.envelope(status, message)
+def envelope_of(scope: Scope) -> Envelope:
+    """OpenAI's, which most clients know, where nothing tells of another."""
+    if speaks_ollama(scope):
+        return Envelope(ollama.error_response, ollama.refusal)
+    if speaks_anthropic(scope):
+        return Envelope(anthropic.error_response, anthropic.refusal)
+    return Envelope(openai.error_response, openai.refusal)
 
 
-def error_bytes(path: str, error: DomovError) -> tuple[int, bytes]:
-    """The HTTP status and the body that an error becomes on a path."""
-    if not speaks_ollama(path):
-        return openai.error_body(error)
-    return status_of(error), envelope(path, status_of(error), sentence(error))
+def speaks_ollama(scope: Scope) -> bool:
+    first, *rest = _parts(scope)
+    return first == "api" and bool(rest) and rest[0] in OLLAMA
+
+
+def speaks_anthropic(scope: Scope) -> bool:
+    """The list of models is at the same path as OpenAI's: there the header tells."""
+    start = _parts(scope)[:2]
+    if start == ["v1", "models"]:
+        return any(name == b"anthropic-version" for name, _ in scope["headers"])
+    return start == ["v1", "messages"]
+
+
+def _parts(scope: Scope) -> list[str]:
+    return str(scope["path"]).removeprefix("/").split("/")

@@ -2,7 +2,7 @@
 
 from fastapi.exceptions import RequestValidationError
 
-from domov.errors import BadInput, BadRequest, DomovError, NotFound, Refused, WorkerDied
+from domov.errors import BadInput, BadRequest, Busy, DomovError, NotFound, Refused, WorkerDied
 
 STATUS: tuple[tuple[type[DomovError], int], ...] = (
     (NotFound, 404),
@@ -15,6 +15,11 @@ STATUS: tuple[tuple[type[DomovError], int], ...] = (
 
 def status_of(error: DomovError) -> int:
     return next(status for kind, status in STATUS if isinstance(error, kind))
+
+
+def retry_headers(error: DomovError) -> dict[str, str]:
+    """When to come back, where that is known."""
+    return {"retry-after": str(error.retry_seconds)} if isinstance(error, Busy) else {}
 
 
 def sentence(error: DomovError) -> str:

@@ -11,9 +11,8 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from domov.api.envelopes import envelope
+from domov.api.envelopes import Scope, envelope_of
 
-Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -37,7 +36,7 @@ class Guard:
         if scope["type"] != "http":
             return None
         if refusal := self._refusal(scope):
-            return await refuse(scope, send, *refusal)
+            return await envelope_of(scope).of_refusal(*refusal)(scope, receive, send)
         if takes_blob(scope):
             return await self.app(scope, receive, send)
         return await self._with_limit(scope, receive, send)
@@ -85,17 +84,10 @@ class Guard:
 
         await self.app(scope, counted, unless_too_long)
         if received > MOST_BODY_BYTES:
-            await refuse(scope, send, 413, f"a request may have {MOST_BODY_BYTES} bytes, this one has more")
+            message = f"a request may have {MOST_BODY_BYTES} bytes, this one has more"
+            await envelope_of(scope).of_refusal(413, message)(scope, receive, send)
 
 
 def takes_blob(scope: Scope) -> bool:
     """Whether the body is a model's file, of any length; its route counts the bytes and checks them."""
     return scope["method"] == "POST" and bool(_BLOB.fullmatch(scope.get("raw_path") or scope["path"].encode()))
-
-
-async def refuse(scope: Scope, send: Send, status: int, message: str) -> None:
-    """Answers in the envelope of the dialect that the path belongs to."""
-    body = envelope(scope["path"], status, message)
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -1,4 +1,4 @@
-"""Domov's own API for the models in memory: what is loaded, and ending it."""
+"""Domov's own API for the models in memory: what is loaded, ending it, and what is remembered."""
 
 from dataclasses import asdict
 from typing import Any
@@ -12,6 +12,10 @@ from domov.app import App
 
 class Named(BaseModel):
     model: str
+
+
+class Conversation(BaseModel):
+    conversation: str
 
 
 def router(domov: App) -> APIRouter:
@@ -32,5 +36,10 @@ def router(domov: App) -> APIRouter:
     async def unload(body: Named) -> dict[str, bool]:
         """Ends a model that is idle; a running one is a 503 with the time to come back."""
         return {"unloaded": await domov.scheduler.unload(installed(domov, body.model))}
+
+    @routes.post("/forget")
+    async def forget(body: Conversation) -> dict[str, int]:
+        """Has all models forget what they have read of a conversation, in memory and on disk."""
+        return {"states": await domov.forget(body.conversation)}
 
     return routes

@@ -11,13 +11,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import client, errors, loaded
-from domov.api.envelopes import envelope, error_bytes
+from domov.api import client, errors, loaded, model_list
+from domov.api import domov as own
+from domov.api.anthropic import routes as anthropic
+from domov.api.envelopes import envelope_of
 from domov.api.guard import Guard
 from domov.api.ollama import routes as ollama
 from domov.api.openai import routes as openai
 from domov.app import App
-from domov.errors import BadOption, Busy, DomovError, PortInUse
+from domov.errors import BadOption, DomovError, PortInUse
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LONGEST_GOODBYE_SECONDS = 3
@@ -32,9 +34,12 @@ def create(domov: App) -> FastAPI:
         await domov.scheduler.close()
 
     api = FastAPI(title="Domov", lifespan=lifespan, docs_url=None, redoc_url=None)
+    api.include_router(model_list.router(domov))
     api.include_router(openai.router(domov))
     api.include_router(ollama.router(domov))
+    api.include_router(anthropic.router(domov))
     api.include_router(loaded.router(domov))
+    api.include_router(own.router(domov))
 
     @api.get("/healthz", tags=["Domov"])
     async def healthz() -> dict[str, str]:
@@ -43,9 +48,7 @@ def create(domov: App) -> FastAPI:
 
     @api.exception_handler(DomovError)
     async def refused(request: Request, error: DomovError) -> Response:
-        status, body = error_bytes(request.scope["path"], error)
-        headers = {"Retry-After": str(error.retry_seconds)} if isinstance(error, Busy) else None
-        return Response(body, status, headers=headers, media_type="application/json")
+        return envelope_of(request.scope).of_error(error)
 
     @api.exception_handler(RequestValidationError)
     async def not_understood(request: Request, error: RequestValidationError) -> Response:
@@ -53,10 +56,9 @@ def create(domov: App) -> FastAPI:
 
     @api.exception_handler(HTTPException)
     async def no_route(request: Request, error: HTTPException) -> Response:
-        path = request.scope["path"]
-        words = {404: f"no such path: {path[:200]}", 405: f"not with {request.method}"}
-        body = envelope(path, error.status_code, words.get(error.status_code, str(error.detail)))
-        return Response(body, error.status_code, media_type="application/json")
+        words = {404: f"no such path: {request.scope['path'][:200]}", 405: f"not with {request.method}"}
+        message = words.get(error.status_code, str(error.detail))
+        return envelope_of(request.scope).of_refusal(error.status_code, message)
 
     return api
 

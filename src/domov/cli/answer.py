@@ -5,9 +5,10 @@ import time
 from contextlib import aclosing
 from typing import Any, Protocol
 
+from domov.cli.errors import say
 from domov.cli.output import print_fields
 from domov.engine.protocol import Engine
-from domov.types import ChatRequest, Done, ReasoningDelta, TextDelta, Usage
+from domov.types import ChatRequest, Done, Dropped, ReasoningDelta, TextDelta, Usage
 from domov.units import human_bytes, human_seconds
 
 
@@ -38,6 +39,8 @@ class Answer:
                     self._take(event, sink)
         finally:
             sink.end()
+        if self.done and self.done.dropped:
+            say(dropped_words(self.done.dropped))
 
     def _take(self, event: object, sink: Sink) -> None:
         if isinstance(event, TextDelta):
@@ -48,6 +51,12 @@ class Answer:
             sink.reasoning(event.text)
         elif isinstance(event, Done):
             self.done = event
+
+
+def dropped_words(dropped: Dropped) -> str:
+    count = len(dropped.messages)
+    which = "the oldest" if dropped.policy == "drop_oldest" else "from the middle"
+    return f"({count} messages no longer fit into the model's context and were left out: {which})"
 
 
 class Quiet:

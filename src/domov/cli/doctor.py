@@ -2,19 +2,23 @@ import importlib.metadata
 import platform
 import shutil
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
 
 from domov import app
+from domov.app import App
+from domov.cli.errors import say
 from domov.cli.output import json_option, print_fields, print_json
 from domov.config import Config
-from domov.errors import HomeUnusable
+from domov.errors import DomovError, HomeUnusable
 from domov.files import make_folder
 from domov.hardware.cpu import Cpu, read_cpu
-from domov.hardware.devices import Devices, read_devices
-from domov.hardware.memory import Memory, read_memory
+from domov.hardware.machine import Gpu, Machine
+from domov.hardware.machine import save as save_machine
+from domov.hardware.survey import measured_disk
+from domov.sizing.advice import class_words, precision_words, upgrades
 from domov.units import human_bytes
 
 LITTLE_DISK_BYTES = 10_000_000_000
@@ -22,25 +26,33 @@ LITTLE_MEMORY_BYTES = 4_000_000_000
 
 
 @click.command()
+@click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="Write the machine to a file.")
+@click.option("--no-measure", is_flag=True, help="Do not measure this machine's speed if it is not known yet.")
 @json_option
-def doctor(as_json: bool) -> None:
-    """Show what this machine has, where things are kept, and what could be better."""
-    config = app.load().config
-    cpu, memory, devices = read_cpu(), read_memory(), read_devices()
-    disk = shutil.disk_usage(_existing(config.home))
-    engine = importlib.metadata.version("xllamacpp")
-    advice = _advice(config, memory=memory, devices=devices, free_disk_bytes=disk.free)
+def doctor(save: Path | None, no_measure: bool, as_json: bool) -> None:
+    """Show what this machine has and can do, where things are kept, and what could be better.
+
+    Its speed is measured once, in some seconds, and kept in machine.json; delete that file to have it measured again.
+    """
+    domov = app.load()
+    if not no_measure:
+        say("looking at this machine (its speed is measured once, some seconds) ...")
+    config, machine, cpu = domov.config, domov.machine(measure=not no_measure), read_cpu()
+    machine = replace(machine, disk=measured_disk(machine.disk, _a_model(domov)))
+    advice = _advice(config, machine)
+    if save:
+        save_machine(machine, save)
     if as_json:
         print_json(
             {
                 "system": platform.platform(),
                 "python": platform.python_version(),
                 "cpu": {**asdict(cpu), "usable_cores": cpu.usable_cores},
-                "memory": asdict(memory),
-                "disk": {"total_bytes": disk.total, "free_bytes": disk.free},
-                "devices": [asdict(d) for d in devices.devices],
-                "features": devices.features,
-                "engine": {"name": config.engine, "xllamacpp": engine, "llama_server": _native(config)},
+                "machine": asdict(machine),
+                "class": class_words(machine),
+                "precision": precision_words(machine),
+                "upgrades": upgrades(machine),
+                "engine": {"name": config.engine, "xllamacpp": _engine(), "llama_server": _native(config)},
                 "home": str(config.home),
                 "advice": advice,
             }
@@ -50,15 +62,20 @@ def doctor(as_json: bool) -> None:
         [
             ("system", f"{platform.platform()}, Python {platform.python_version()}"),
             ("processor", _cpu_words(cpu)),
-            ("memory", _memory_words(memory)),
-            ("disk", f"{human_bytes(disk.free)} free of {human_bytes(disk.total)}, at {config.home}"),
-            ("graphics", _graphics_words(devices)),
-            ("llama.cpp", f"xllamacpp {engine}; uses {_features(devices)}"),
+            ("memory", _memory_words(machine)),
+            ("disk", _disk_words(machine, config)),
+            *_graphics(machine),
+            ("speed", _speed_words(machine)),
+            ("llama.cpp", f"xllamacpp {_engine()}; uses {_features(machine.features)}"),
             ("llama-server", _native(config) or "none found (it is not needed)"),
             ("offline", "on: nothing may leave this machine" if config.offline else "off"),
             ("kept in", str(config.home)),
         ]
     )
+    click.echo(f"\nthis is {class_words(machine)}")
+    click.echo(f"{precision_words(machine)}; `domov fit` shows what runs best")
+    for line in upgrades(machine):
+        click.echo(f"more would bring: {line}")
     for line in advice or ["nothing that Domov sees"]:
         click.echo(f"could be better: {line}")
 
@@ -68,31 +85,61 @@ def _cpu_words(cpu: Cpu) -> str:
     return words + (f", limited to {cpu.quota:g} by its container" if cpu.quota is not None else "")
 
 
-def _memory_words(memory: Memory) -> str:
-    words = f"{human_bytes(memory.free_bytes)} free of {human_bytes(memory.total_bytes)}"
-    return words + (f", by {memory.limited_by}" if memory.limited_by else "")
+def _memory_words(machine: Machine) -> str:
+    words = f"{human_bytes(machine.free_ram_bytes)} free of {human_bytes(machine.ram_bytes)}"
+    return words + (f", by {machine.limited_by}" if machine.limited_by else "")
 
 
-def _graphics_words(devices: Devices) -> str:
-    if devices.problem:
-        return devices.problem
-    cards = [f"{d.description} ({d.name}), {human_bytes(d.total_bytes)}" for d in devices.graphics]
-    return "; ".join(cards) or "none that llama.cpp sees: models run on the processor"
+def _disk_words(machine: Machine, config: Config) -> str:
+    disk = machine.disk
+    if disk is None:
+        return "unknown"
+    speed = f", reads {human_bytes(disk.bytes_per_second)}/s (measured)" if disk.bytes_per_second else ""
+    kind = f", {disk.kind}" if disk.kind else ", kind unknown"
+    return f"{human_bytes(disk.free_bytes)} free of {human_bytes(disk.total_bytes)}{kind}{speed}, at {config.home}"
 
 
-def _features(devices: Devices) -> str:
-    used = [part.partition("=")[0].strip() for part in devices.features.split("|") if part.strip().endswith("= 1")]
+def _graphics(machine: Machine) -> list[tuple[str, str]]:
+    cards = [("graphics", _card_words(gpu)) for gpu in machine.gpus]
+    return cards or [("graphics", "none that llama.cpp sees: models run on the processor")]
+
+
+def _card_words(gpu: Gpu) -> str:
+    words = [
+        f"{gpu.description or gpu.name} ({gpu.name}), {human_bytes(gpu.free_bytes)} free of "
+        f"{human_bytes(gpu.total_bytes)}",
+        f"driver {gpu.driver}" if gpu.driver else "",
+        f"{gpu.celsius:.0f} °C" if gpu.celsius is not None else "",
+        f"at most {gpu.watts_limit:.0f} W" if gpu.watts_limit is not None else "",
+    ]
+    return ", ".join(filter(None, words)) + f" (from {gpu.source})"
+
+
+def _speed_words(machine: Machine) -> str:
+    speeds = machine.speeds
+    if speeds is None:
+        return "not measured"
+    words = f"memory {human_bytes(speeds.memory_bytes_per_second)}/s"
+    if decode := speeds.decode_bytes_per_second.get("Q4_K"):
+        words += f"; Q4_K weights {human_bytes(decode)}/s for an answer"
+    if prompt := speeds.prompt_products_per_second.get("Q4_K"):
+        words += f", {prompt / 1e9:.3g} billion products/s for a prompt"
+    return f"{words} (measured)"
+
+
+def _features(text: str) -> str:
+    used = [part.partition("=")[0].strip() for part in text.split("|") if part.strip().endswith("= 1")]
     return " ".join(word.rpartition(":")[2].strip() for word in used) or "nothing known"
 
 
-def _advice(config: Config, *, memory: Memory, devices: Devices, free_disk_bytes: int) -> list[str]:
+def _advice(config: Config, machine: Machine) -> list[str]:
     advice = []
-    if free_disk_bytes < LITTLE_DISK_BYTES:
-        advice.append(f"the disk has {human_bytes(free_disk_bytes)} left: a model takes 1 to 20 GB")
-    if memory.free_bytes < LITTLE_MEMORY_BYTES:
-        advice.append(f"{human_bytes(memory.free_bytes)} of memory are free: close programs, or take models below 3 B")
-    if devices.problem:
-        advice.append(f"{devices.problem}; models may still run on the processor")
+    if machine.disk and machine.disk.free_bytes < LITTLE_DISK_BYTES:
+        advice.append(f"the disk has {human_bytes(machine.disk.free_bytes)} left: a model takes 1 to 20 GB")
+    if machine.free_ram_bytes < LITTLE_MEMORY_BYTES:
+        free = human_bytes(machine.free_ram_bytes)
+        advice.append(f"{free} of memory are free: close programs, or take models below 3 B")
+    advice += [f"{problem}; models may still run on the processor" for problem in machine.problems]
     if config.engine == "llama-server" and _native(config) is None:
         advice.append(f"the setting engine is llama-server, but {config.llama_server} is not found")
     try:
@@ -104,9 +151,18 @@ def _advice(config: Config, *, memory: Memory, devices: Devices, free_disk_bytes
     return advice
 
 
+def _a_model(domov: App) -> Path | None:
+    """The largest model here: something to measure the disk with."""
+    try:
+        paths = [m.path for m in domov.models.all() if m.path.is_file()]
+    except DomovError:
+        return None
+    return max(paths, key=lambda p: p.stat().st_size, default=None)
+
+
+def _engine() -> str:
+    return importlib.metadata.version("xllamacpp")
+
+
 def _native(config: Config) -> str | None:
     return shutil.which(str(Path(config.llama_server).expanduser()))
-
-
-def _existing(path: Path) -> Path:
-    return next(p for p in (path, *path.parents) if p.exists())

@@ -1,9 +1,10 @@
 """A worker that is up: one HTTP session to it, its slots, and the ways to ask it something."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,7 +22,10 @@ from domov.types import Done, Event, Overflow, Progress
 
 CONNECT_SECONDS = 10
 ORDER_SECONDS = 120  # for an order that is carried out at once, the saving of a large cache to a slow disk included
+GOODBYE_SECONDS = 30  # for all the slots of a worker that is to end
 SHORTEST_READ_SECONDS = 0.025
+NO_LIMIT = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
+Response = aiohttp.ClientResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ class Connection:
             self.order,
             queue=care.queue,
             context_tokens=launch.context_tokens,
-            states=care.states,
+            states=care.states if launch.slot_save_path else None,
         )
         if self._adapting is not None:
             most = Threads(launch.threads, launch.options.batch_threads or launch.threads)
@@ -83,11 +87,16 @@ class Connection:
         async with self._session.get(path, timeout=aiohttp.ClientTimeout(total=ORDER_SECONDS)) as response:
             return from_json(await response.read())
 
+    def _post(self, path: str, body: bytes, limit: aiohttp.ClientTimeout) -> AbstractAsyncContextManager[Response]:
+        if self._session.closed:  # another request found the worker dead, between two calls of this one
+            raise ConnectionError("the worker has ended")
+        return self._session.post(path, data=body, timeout=limit)
+
     async def events(self, path: str, fields: Mapping[str, Any], reader: Reader) -> AsyncIterator[Event]:
         """What a streamed answer says. Raises what its errors mean, and BadRequest for fields that JSON can't hold."""
         body = to_json(fields)
         with self._calculating():
-            async with self._session.post(path, data=body, timeout=self._stream_limit) as response:
+            async with self._post(path, body, self._stream_limit) as response:
                 if response.status != 200:
                     raise error_of(from_json(await response.read()))
                 pace = _Pace(response)
@@ -101,7 +110,7 @@ class Connection:
         """The answer to a question that takes as long as it takes. Raises as `events` does."""
         body = to_json(fields)
         with self._calculating():
-            async with self._session.post(path, data=body) as response:
+            async with self._post(path, body, NO_LIMIT) as response:
                 answer = from_json(await response.read())
                 if response.status != 200:
                     raise error_of(answer)
@@ -114,7 +123,7 @@ class Connection:
         """
         limit = aiohttp.ClientTimeout(total=ORDER_SECONDS)
         try:
-            async with self._session.post(path, data=to_json(body), timeout=limit) as response:
+            async with self._post(path, to_json(body), limit) as response:
                 answer: dict[str, Any] = from_json(await response.read())
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ConnectionError(f"the worker does not answer: {error}") from error
@@ -123,18 +132,23 @@ class Connection:
         return answer
 
     async def close(self) -> None:
-        """Ends the worker; what its slots hold is kept first, if it can still say it."""
-        if self.worker.alive:
-            await self.slots.save_all()
-        await self.drop()
+        """Ends the worker; what its slots hold is kept first, unless it does not answer for GOODBYE_SECONDS."""
+        try:
+            if self.worker.alive:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.slots.save_all(), GOODBYE_SECONDS)
+        finally:
+            await self.drop()
 
     async def drop(self) -> None:
         """Ends the worker at once."""
         self.slots.close()
         if self._adapting is not None:
             self._adapting.leave(self.worker)
-        await self._session.close()
-        await self.worker.end()
+        try:
+            await self._session.close()
+        finally:
+            await self.worker.end()
 
 
 def _session(endpoint: Endpoint) -> aiohttp.ClientSession:
@@ -147,7 +161,7 @@ def _session(endpoint: Endpoint) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         base_url=base,
         connector=connector,
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+        timeout=NO_LIMIT,
         headers={"Content-Type": "application/json", "Authorization": f"Bearer {endpoint.key}"},
     )
 

@@ -37,7 +37,7 @@ class Contexts:
     def set_threads(self, decoding: int, prompt: int) -> None:
         """For all contexts, those that are yet to be seen as well."""
         self._wanted = decoding, prompt
-        for context in self._known:
+        for context in tuple(self._known):  # the server's thread may add one meanwhile
             self._native.llama_set_n_threads(context, decoding, prompt)
 
     def _asked(self, context: int) -> int | None:

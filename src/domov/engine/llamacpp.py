@@ -34,8 +34,12 @@ LOST = (aiohttp.ClientError, TimeoutError, ConnectionError)
 
 
 class LlamaCpp:
-    def __init__(self, launch: Launch, *, name: str, log: Path, care: Care | None = None) -> None:
+    def __init__(
+        self, launch: Launch, *, name: str, log: Path, care: Care | None = None, smaller: Sequence[Launch] = ()
+    ) -> None:
+        """smaller: what to try in turn where the model can't be loaded with `launch`."""
         self.name, self._launch, self._log, self._care = name, launch, log, care or Care()
+        self._smaller = list(smaller)
         self._connection: Connection | None = None
         self._starting = asyncio.Lock()
 
@@ -146,21 +150,36 @@ class LlamaCpp:
                 if self._connection is not None:
                     await self._connection.drop()
                     self._connection = None
-                worker = WorkerProcess(self._launch, name=self.name, log=self._log)
-                await worker.start()
-                connection = Connection(worker, self._launch, self._care)
-                try:
-                    await connection.learn()
-                except BaseException:
-                    await connection.drop()
-                    raise
-                self._connection = connection
+                self._connection = await self._started()
             return self._connection
 
-    async def _died(self, connection: Connection) -> WorkerDied:
-        why = await connection.worker.reason()
-        await connection.drop()  # one that hangs is no use either
+    async def _started(self) -> Connection:
+        """A new worker, with the first launch that works; it is the one for later workers too."""
+        while True:
+            worker = WorkerProcess(self._launch, name=self.name, log=self._log)
+            try:
+                await worker.start()
+            except WorkerDied:
+                if not self._smaller:
+                    raise
+                self._launch = self._smaller.pop(0)
+                continue
+            connection = Connection(worker, self._launch, self._care)
+            try:
+                await connection.learn()
+            except LOST as error:
+                raise await self._died(connection, "as soon as it was loaded") from error
+            except BaseException:
+                await connection.drop()
+                raise
+            return connection
+
+    async def _died(self, connection: Connection, when: str = "in the middle of an answer") -> WorkerDied:
+        try:
+            why = await connection.worker.reason()
+        finally:
+            await connection.drop()  # one that hangs is no use either
         return WorkerDied(
-            f"{self.name} stopped in the middle of an answer: {why}",
+            f"{self.name} stopped {when}: {why}",
             hint=f"ask again, it is started anew; llama.cpp's own words are in {self._log}",
         )

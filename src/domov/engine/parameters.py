@@ -13,6 +13,8 @@ from domov.engine.launch import Launch
 from domov.errors import BadOption
 from domov.options import AdapterFile, ModelOptions
 
+# Copies of a windowed or recurrent cache to go back to, for each slot; llama.cpp's 32 would be in no plan.
+CHECKPOINTS = 4
 PING_SECONDS = 5  # a worker that streams says so often that it is there, while it reads or waits too
 
 
@@ -101,6 +103,7 @@ def _cache(options: ModelOptions) -> Iterator[Parameter]:
     flash = Member("llama_flash_attn_type", f"LLAMA_FLASH_ATTN_TYPE_{word}")
     yield Parameter("flash_attn_type", "--flash-attn", options.flash_attention, flash)
     yield Parameter("cache_ram_mib", "--cache-ram", options.prompt_cache_mib)
+    yield Parameter("n_ctx_checkpoints", "--ctx-checkpoints", CHECKPOINTS)
 
 
 def _devices(options: ModelOptions) -> Iterator[Parameter]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import os
 import re
 import secrets
@@ -16,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from domov.engine.adapting import Threads
+from domov.engine.allocated import Allocated, parse_log
 from domov.engine.launch import Endpoint, Failed, Launch, Ready, SetThreads, parse_answer, private
 from domov.errors import WorkerDied
 from domov.files import disk_errors, make_folder
@@ -64,8 +66,25 @@ class WorkerProcess:
             return sum(int(p.memory_info().rss) for p in [worker, *worker.children(recursive=True)])
         return 0
 
+    @functools.cached_property
+    def allocated(self) -> Allocated:
+        """What llama.cpp has allocated for this worker, by its own log; nothing where that does not tell."""
+        with contextlib.suppress(OSError), open(self.log, errors="replace") as lines:
+            return parse_log(lines)
+        return Allocated(())
+
     async def start(self) -> None:
-        """Starts the process and waits until its model is loaded. Raises WorkerDied with the reason it gave."""
+        """Starts the process and waits until its model is loaded; if that fails, nothing of it is left but its log.
+
+        Raises WorkerDied with the reason it gave, HomeUnusable or DiskFull where there can be no log.
+        """
+        try:
+            await self._wait_until_ready(await self._started())
+        except BaseException:
+            await self.end()
+            raise
+
+    async def _started(self) -> asyncio.subprocess.Process:
         remove_leftovers(self._folder.parent)
         make_folder(self.log.parent)
         with disk_errors(self.log):
@@ -81,11 +100,7 @@ class WorkerProcess:
             )
         finally:
             os.close(log)
-        try:
-            await self._wait_until_ready(self._process)
-        except BaseException:
-            await self.end()
-            raise
+        return self._process
 
     async def _wait_until_ready(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdin and process.stdout
@@ -114,11 +129,13 @@ class WorkerProcess:
 
     async def end(self) -> None:
         """Ends the process, whatever it is doing, and leaves nothing of it behind but its log."""
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-            await self._process.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        try:
+            if self._process is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    self._process.kill()
+                await self._process.wait()
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def environment(own: Mapping[str, str], spin_count: int | None = None) -> dict[str, str]:

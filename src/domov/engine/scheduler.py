@@ -7,10 +7,11 @@ estimate is no reason to refuse: a model that fits nowhere is tried when all oth
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 
+from domov.engine.allocated import Allocated
 from domov.engine.llamacpp import LlamaCpp
 from domov.engine.protocol import Abilities, Engine, Tokenizer
 from domov.errors import BadRequest, Busy
@@ -27,8 +28,9 @@ class Row:
 
     model: str
     state: str  # loading, idle or running
-    memory_bytes: int  # measured: what its process holds
-    planned_bytes: int
+    memory_bytes: int  # measured: what its process holds in RAM
+    planned_bytes: int  # predicted before it was loaded, all devices
+    allocated_bytes: dict[str, int]  # for each device, as llama.cpp's log tells; mapped weights included
     context_tokens: int
     slots: int
     running: int
@@ -40,10 +42,12 @@ class Row:
 class Loaded:
     """A model that is loaded, or will be for the requests that want it."""
 
+    key: Hashable
     model: Model
     engine: Engine
     plan: Plan
     ready: bool = False
+    leaving: bool = False  # it is being ended, and still has its memory
     users: int = 0  # requests under way, those that wait included
     used_seconds: float = 0.0  # of the clock, when the last one ended
     keep_alive_seconds: float = 0.0
@@ -60,36 +64,37 @@ class Scheduler:
         self,
         open_engine: Callable[[Model], tuple[Engine, Plan]],
         *,
+        key: Callable[[Model], Hashable],
         free_bytes: Callable[[], int],
         keep_alive_seconds: float,
+        when_loaded: Callable[[Row], None] = lambda row: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """
-        open_engine         an engine that is not started yet, and what it will need
+        open_engine         an engine that is not started yet, and what it will need; asked before each loading
+        key                 the same for names of models that one engine can run
         free_bytes          memory that the system would give to a new process now
         keep_alive_seconds  how long an idle model stays; negative: for ever
+        when_loaded         is told of each model that has been loaded, and what it took
         """
-        self._open_engine, self._free_bytes, self._clock = open_engine, free_bytes, clock
-        self._keep_alive_seconds = keep_alive_seconds
-        self._loaded: dict[tuple[str, int], Loaded] = {}
+        self._open_engine, self._key, self._free_bytes, self._clock = open_engine, key, free_bytes, clock
+        self._keep_alive_seconds, self._when_loaded = keep_alive_seconds, when_loaded
+        self._loaded: dict[Hashable, Loaded] = {}  # nothing that is neither ready nor wanted
         self._loading_bytes = 0
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def engine_for(self, model: Model) -> "Scheduled":
-        """The engine that runs this model; the same one for every name of the same file.
-
-        Raises what opening it raises: BadModelFile, EngineUnavailable.
-        """
-        key = str(model.path), model.path.stat().st_mtime_ns
-        if key not in self._loaded:
-            engine, plan = self._open_engine(model)
-            self._loaded[key] = Loaded(model, engine, plan, keep_alive_seconds=self._keep_alive_seconds)
-        return Scheduled(self, self._loaded[key])
+        """What runs this model when it is asked to; nothing is opened or loaded before."""
+        return Scheduled(self, model)
 
     @asynccontextmanager
-    async def use(self, loaded: Loaded, keep_alive_seconds: float | None = None) -> AsyncIterator[Engine]:
-        """The engine with its model loaded, for one request. Raises Busy where no room is made in time."""
+    async def use(self, model: Model, keep_alive_seconds: float | None = None) -> AsyncIterator[Engine]:
+        """The engine with its model loaded, for one request.
+
+        Raises Busy where no room is made in time, and what opening it raises: BadModelFile, EngineUnavailable.
+        """
+        loaded = self._of(model)
         loaded.users += 1
         if loaded.expiry:
             loaded.expiry.cancel()
@@ -102,11 +107,26 @@ class Scheduler:
             if keep_alive_seconds is not None:
                 loaded.keep_alive_seconds = keep_alive_seconds
             self._expire_later(loaded)
+            if not loaded.leaving:
+                self._forget_unwanted(loaded)
             self._wake()
+
+    def _of(self, model: Model) -> Loaded:
+        key = self._key(model)
+        if key not in self._loaded:
+            engine, plan = self._open_engine(model)
+            self._loaded[key] = Loaded(key, model, engine, plan, keep_alive_seconds=self._keep_alive_seconds)
+        return self._loaded[key]
+
+    def _forget_unwanted(self, loaded: Loaded) -> None:
+        """Next time it is opened anew: its file, its options and the free memory may be others by then."""
+        if not loaded.ready and not loaded.users and self._loaded.get(loaded.key) is loaded:
+            del self._loaded[loaded.key]
 
     async def unload(self, model: Model) -> bool:
         """Ends a model that is idle, or tells that it was not loaded. Raises Busy while it runs."""
-        found = [x for x in self._loaded.values() if x.ready and x.model.path == model.path]
+        key = self._key(model)
+        found = [x for x in self._loaded.values() if x.ready and (x.key == key or x.model.name == model.name)]
         for loaded in found:
             if loaded.users:
                 raise Busy(f"{model.name} is answering {loaded.users} requests", retry_seconds=5)
@@ -128,7 +148,7 @@ class Scheduler:
 
     async def forget(self, conversation: str) -> None:
         """Has all models forget what they have read of a conversation."""
-        for loaded in self._loaded.values():
+        for loaded in list(self._loaded.values()):
             if isinstance(loaded.engine, LlamaCpp):
                 await loaded.engine.forget(conversation)
 
@@ -147,6 +167,7 @@ class Scheduler:
                 try:
                     await loaded.engine.start()
                     loaded.ready = True
+                    self._when_loaded(self._row(loaded))
                 finally:
                     self._loading_bytes -= loaded.plan.needed_bytes
                     self._wake()
@@ -159,7 +180,7 @@ class Scheduler:
             idle = min((x for x in self._loaded.values() if x.idle), key=lambda x: x.used_seconds, default=None)
             if idle is not None:
                 await self._unload(idle)
-            elif not self._loading_bytes and not any(x.ready for x in self._loaded.values()):
+            elif not self._loading_bytes and not any(x.ready or x.leaving for x in self._loaded.values()):
                 break  # nothing is left that could make room
             else:
                 with contextlib.suppress(TimeoutError):
@@ -177,12 +198,16 @@ class Scheduler:
         """Ends a model, unless a request comes for it before its turn."""
         async with loaded.changing:
             if loaded.idle:
-                loaded.ready = False
+                loaded.ready, loaded.leaving = False, True
                 loaded.keep_alive_seconds = self._keep_alive_seconds
                 if loaded.expiry:
                     loaded.expiry.cancel()
-                await loaded.engine.close()
-                self._wake()
+                try:
+                    await loaded.engine.close()
+                finally:
+                    loaded.leaving = False
+                    self._forget_unwanted(loaded)
+                    self._wake()
 
     def _expire_later(self, loaded: Loaded) -> None:
         if loaded.idle and loaded.keep_alive_seconds >= 0:
@@ -199,6 +224,8 @@ class Scheduler:
 
     def _row(self, loaded: Loaded) -> Row:
         engine = loaded.engine if isinstance(loaded.engine, LlamaCpp) else None
+        worker = engine.worker if engine else None
+        allocated = worker.allocated if worker and loaded.ready else Allocated(())
         waiting = engine.waiting if engine else 0
         expires = None
         if loaded.idle and loaded.keep_alive_seconds >= 0:
@@ -206,8 +233,9 @@ class Scheduler:
         return Row(
             model=loaded.model.name,
             state="loading" if not loaded.ready else "running" if loaded.users else "idle",
-            memory_bytes=engine.worker.memory_bytes() if engine and engine.worker else 0,
+            memory_bytes=worker.memory_bytes() if worker else 0,
             planned_bytes=loaded.plan.needed_bytes,
+            allocated_bytes={device: allocated.bytes_of(device=device) for device in allocated.devices},
             context_tokens=loaded.plan.context_tokens,
             slots=loaded.plan.slots,
             running=loaded.users - waiting if loaded.ready else 0,
@@ -219,34 +247,34 @@ class Scheduler:
 class Scheduled:
     """An engine whose model is loaded when it is needed and stays for a while."""
 
-    def __init__(self, scheduler: Scheduler, loaded: Loaded) -> None:
-        self._scheduler, self._loaded = scheduler, loaded
+    def __init__(self, scheduler: Scheduler, model: Model) -> None:
+        self._scheduler, self._model = scheduler, model
 
     @asynccontextmanager
     async def ready(self, keep_alive_seconds: float | None = None) -> AsyncIterator[float]:
         """Keeps the model loaded for the block. Gives the seconds that loading took."""
         start = time.monotonic()
-        async with self._scheduler.use(self._loaded, keep_alive_seconds):
+        async with self._scheduler.use(self._model, keep_alive_seconds):
             yield time.monotonic() - start
 
     async def start(self) -> Abilities:
-        async with self._scheduler.use(self._loaded) as engine:
+        async with self._scheduler.use(self._model) as engine:
             return await engine.start()
 
     async def stream(self, request: ChatRequest | CompletionRequest) -> AsyncIterator[Event]:
         async with (
-            self._scheduler.use(self._loaded, request.keep_alive_seconds) as engine,
+            self._scheduler.use(self._model, request.keep_alive_seconds) as engine,
             aclosing(engine.stream(request)) as events,  # type: ignore[type-var]
         ):
             async for event in events:
                 yield event
 
     async def embed(self, texts: Sequence[str | tuple[int, ...]]) -> Embeddings:
-        async with self._scheduler.use(self._loaded) as engine:
+        async with self._scheduler.use(self._model) as engine:
             return await engine.embed(texts)
 
     async def rerank(self, query: str, documents: Sequence[str]) -> Ranking:
-        async with self._scheduler.use(self._loaded) as engine:
+        async with self._scheduler.use(self._model) as engine:
             return await engine.rerank(query, documents)
 
     async def tokenize(self, text: str, *, special: bool = False, first: bool = False) -> tuple[int, ...]:
@@ -263,9 +291,9 @@ class Scheduled:
 
     @asynccontextmanager
     async def _tokenizer(self) -> AsyncIterator[Tokenizer]:
-        async with self._scheduler.use(self._loaded) as engine:
+        async with self._scheduler.use(self._model) as engine:
             if not isinstance(engine, Tokenizer):
-                raise BadRequest(f"{self._loaded.model.name} does not tell its tokens")
+                raise BadRequest(f"{self._model.name} does not tell its tokens")
             yield engine
 
     async def close(self) -> None:

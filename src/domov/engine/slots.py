@@ -10,7 +10,7 @@ import contextlib
 import heapq
 import itertools
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -77,8 +77,8 @@ class Slots:
     @asynccontextmanager
     async def take(self, request: ChatRequest | CompletionRequest) -> AsyncIterator[int]:
         """A slot for this request, for as long as it runs. Raises Busy where the queue is full."""
-        await self._turn(request.priority)
         text = prefix_of(request)
+        await self._turn(request.priority)
         slot = self._choose(text)
         self._free.remove(slot)
         self._promised -= 1
@@ -88,6 +88,9 @@ class Slots:
             slot.text, slot.saved, slot.used = text, False, next(self._numbers)
             slot.conversation, slot.private = request.conversation, request.private
             yield slot.number
+        except DomovError:  # refused: the slot holds something else
+            slot.text, slot.saved = "", True
+            raise
         finally:
             self._free.append(slot)
             self._mean_seconds += 0.2 * (time.monotonic() - start - self._mean_seconds)
@@ -97,15 +100,15 @@ class Slots:
     async def _turn(self, priority: Priority) -> None:
         """Waits until a slot is free for a request of this priority."""
         rank = 0 if priority == "interactive" else 1
-        if not self._waiting and self._admits(rank):
+        ahead = sum(waiting.rank <= rank for waiting in self._waiting)
+        if not ahead and self._admits(rank):
             self._promised += 1
             return
-        if len(self._waiting) >= self._queue:
-            seconds = max(1, round(self._mean_seconds * (1 + len(self._waiting) / len(self._slots))))
-            raise Busy(f"{len(self._waiting)} requests are waiting already", retry_seconds=seconds)
+        if ahead >= self._queue:
+            seconds = max(1, round(self._mean_seconds * (1 + ahead / len(self._slots))))
+            raise Busy(f"{ahead} requests are waiting already", retry_seconds=seconds)
         waiting = Waiting(rank, next(self._numbers), asyncio.get_running_loop().create_future())
         heapq.heappush(self._waiting, waiting)
-        self._wake()  # an interactive one may go at once though a batch waits
         try:
             await waiting.turn
         except asyncio.CancelledError:
@@ -141,7 +144,7 @@ class Slots:
         """Brings back what the worker has read of this text before, if that is more than the slot holds."""
         shared = shared_prefix(slot.text, text)
         if shared < len(slot.text):
-            await self._save(slot)
+            await _to_its_end(self._save(slot))  # the worker goes on with it, whoever leaves
         if self._states is None or len(text) < LEAST_CHARACTERS:
             return
         state, shared_with_state = self._states.nearest(text, most_tokens=self._context_tokens)
@@ -160,11 +163,17 @@ class Slots:
             return
         slot.saved = True
         path = self._states.new_path()
+        kept = False
         try:
             told = await self._call(f"/slots/{slot.number}?action=save", {"filename": path.name})
-            self._states.keep(State(path, slot.text, int(told["n_saved"]), slot.conversation))
+            if not slot.private:  # forgotten meanwhile
+                self._states.keep(State(path, slot.text, int(told["n_saved"]), slot.conversation))
+                kept = True
         except (DomovError, OSError, KeyError):
-            remove(path)
+            pass
+        finally:
+            if not kept:
+                remove(path)
 
     async def save_all(self) -> None:
         """Keeps what all idle slots hold."""
@@ -179,10 +188,15 @@ class Slots:
                 self._wake()
 
     async def forget(self, conversation: str) -> None:
-        """Has the worker itself forget what it has read of a conversation."""
-        for slot in [s for s in self._free if s.conversation == conversation]:
-            slot.text, slot.conversation, slot.saved = "", None, True
-            await self._call(f"/slots/{slot.number}?action=erase", {})
+        """Has the worker itself forget what it has read of a conversation; what runs or is being saved is not kept."""
+        for slot in self._slots:
+            if slot.conversation != conversation:
+                continue
+            if slot in self._free:
+                slot.text, slot.conversation, slot.saved = "", None, True
+                await self._call(f"/slots/{slot.number}?action=erase", {})
+            else:
+                slot.private = True
 
     def close(self) -> None:
         """Tells everybody who waits that this worker has ended."""
@@ -204,6 +218,16 @@ class Slots:
             task = asyncio.ensure_future(self.save_all())
             self._saves.add(task)
             task.add_done_callback(self._saves.discard)
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Waits for the work even where the waiting is cancelled; only then is it over."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    finally:
+        if not task.done():
+            await asyncio.wait([task])
 
 
 def prefix_of(request: ChatRequest | CompletionRequest) -> str:

@@ -5,6 +5,7 @@ that started it dies, so that no orphan is ever left.
 """
 
 import contextlib
+import ctypes
 import http.client
 import os
 import socket
@@ -17,12 +18,15 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TextIO
 
+from domov.engine.allocated import VERBOSITY
 from domov.engine.contexts import Contexts
 from domov.engine.launch import Endpoint, Failed, Launch, Ready, SetThreads, answer_line
 from domov.engine.parameters import Member, arguments, parameters
 from domov.engine.sandbox import confine, die_with_parent
 from domov.options import AdapterFile, ModelOptions
 
+# common_log_set_verbosity_thold(int) of llama.cpp's common/log.h, by its name in the Itanium C++ ABI.
+SET_VERBOSITY, WARNINGS = "_Z30common_log_set_verbosity_tholdi", 2
 REFUSED = "llama.cpp refused it: too little memory, or a kind of model that it does not know"
 LIBRARIES = ("/usr", "/lib", "/lib64", "/opt", "/etc/ld.so.cache", "/sys", "/dev/urandom", "/dev/zero")
 # What llama.cpp and graphics drivers ask of /proc; all of it would show the command lines of other programs.
@@ -97,13 +101,22 @@ def _start_own(launch: Launch) -> tuple[Ready, object]:
     apply(common, launch, xllamacpp)
     common.ui = False
     common.cors_origins = ""
+    common.verbosity = VERBOSITY
     if launch.endpoint.socket:
         common.hostnames = [launch.endpoint.socket]
     else:
         common.api_keys = [launch.endpoint.key]
     server = xllamacpp.Server(common)  # returns when the model is loaded and the server listens
+    _log_less(xllamacpp)
     port = 0 if launch.endpoint.socket else int(server.listening_address.rstrip("/").rsplit(":", 1)[1])
     return Ready(port, walls), server
+
+
+def _log_less(xllamacpp: Any) -> None:
+    """Warnings and errors alone from now on: a log that grows with each request may tell what was asked."""
+    with contextlib.suppress(AttributeError, OSError):  # a library that exports nothing stays as it is
+        native = ctypes.CDLL(sys.modules["xllamacpp.xllamacpp"].__file__)
+        getattr(native, SET_VERBOSITY)(ctypes.c_int(WARNINGS))
 
 
 def apply(common: Any, launch: Launch, xllamacpp: Any) -> None:

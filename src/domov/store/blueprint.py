@@ -41,6 +41,11 @@ class Blueprint:
     def hidden(self) -> int:
         return self.number("embedding_length")
 
+    @property
+    def classes(self) -> int:
+        """How many scores a classifying head gives; 0: there is none."""
+        return len(self.figures.get("classifier.output_labels", ()))
+
     def with_layers(self, layers: int) -> "Blueprint":
         """The same model with fewer layers: its first ones."""
         cut = {k: v[:layers] if isinstance(v, list) and len(v) == self.layers else v for k, v in self.figures.items()}
@@ -96,17 +101,17 @@ def header(plan: Blueprint) -> Header:
 
 def _top(p: Blueprint) -> Iterator[Row]:
     yield "output_norm.weight", (p.hidden,)
-    if p.number("classes"):
-        yield "cls.output.weight", (p.hidden, p.number("classes"))
+    if p.classes:
+        yield "cls.output.weight", (p.hidden, p.classes)
 
 
 def _bert_top(p: Blueprint) -> Iterator[Row]:
     yield "token_types.weight", (p.hidden, 2)
     yield "position_embd.weight", (p.hidden, p.number("context_length"))
     yield from _normed("token_embd_norm", p.hidden)
-    if p.number("classes"):
+    if p.classes:
         yield from _biased("cls", p.hidden, p.hidden)
-        yield from _biased("cls.output", p.hidden, p.number("classes"))
+        yield from _biased("cls.output", p.hidden, p.classes)
 
 
 def _lfm2_top(p: Blueprint) -> Iterator[Row]:

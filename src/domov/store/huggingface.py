@@ -52,15 +52,26 @@ async def find(
 
     Raises NoSuchModel (with the quantizations that there are), AccessDenied, DownloadFailed or Offline.
     """
+    repository = await look_up(outbound, name, endpoint=endpoint, token=token)
+    file = choose(repository, name)
+    return wanted(name, file, repository, endpoint=endpoint, token=token), file, repository
+
+
+async def look_up(outbound: Outbound, name: HubName, *, endpoint: str, token: str | None) -> Repository:
+    """What a repository holds. Raises NoSuchModel, AccessDenied, DownloadFailed or Offline."""
     url = f"{endpoint.rstrip('/')}/api/models/{quote(name.user)}/{quote(name.repo)}?blobs=true"
     label = f"hf.co/{name.user}/{name.repo}"
     async with outbound.get(url, reason=f"look up {label}", token=token) as response:
         if response.status == 404:
             raise NoSuchModel(f"no such repository: {label}", hint="check the name on the hub")
         check_status(response, wanted=label)
-        repository = read_listing(await read_body(response, most_bytes=MOST_LISTING_BYTES, wanted=label), label=label)
-    file = choose(repository, name)
-    wanted = Wanted(
+        return read_listing(await read_body(response, most_bytes=MOST_LISTING_BYTES, wanted=label), label=label)
+
+
+def wanted(name: HubName, file: HubFile, repository: Repository, *, endpoint: str, token: str | None) -> Wanted:
+    """One file of a repository, as something to download."""
+    label = f"hf.co/{name.user}/{name.repo}"
+    return Wanted(
         url=f"{endpoint.rstrip('/')}/{quote(name.user)}/{quote(name.repo)}/resolve/{repository.commit}/{quote(file.name)}",
         label=f"{label}/{shown(file.name)}",
         reason=f"pull {label}",
@@ -68,7 +79,6 @@ async def find(
         sha256=file.sha256,
         token=token,
     )
-    return wanted, file, repository
 
 
 def read_listing(body: bytes, *, label: str) -> Repository:

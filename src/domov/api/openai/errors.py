@@ -1,8 +1,9 @@
 """OpenAI's envelope for errors."""
 
 import orjson
+from fastapi.responses import Response
 
-from domov.api.errors import sentence, status_of
+from domov.api.errors import retry_headers, sentence, status_of
 from domov.errors import ContextOverflow, DomovError
 
 KINDS = {404: "not_found_error", 500: "server_error", 503: "service_unavailable_error"}
@@ -13,6 +14,16 @@ def error_body(error: DomovError) -> tuple[int, bytes]:
     status = status_of(error)
     code = "context_length_exceeded" if isinstance(error, ContextOverflow) else None
     return status, envelope(status, sentence(error), code)
+
+
+def error_response(error: DomovError) -> Response:
+    status, body = error_body(error)
+    return Response(body, status, headers=retry_headers(error), media_type="application/json")
+
+
+def refusal(status: int, message: str) -> Response:
+    """What is refused before any route has seen it."""
+    return Response(envelope(status, message), status, media_type="application/json")
 
 
 def envelope(status: int, message: str, code: str | None = None) -> bytes:

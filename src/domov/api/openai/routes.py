@@ -2,14 +2,13 @@
 
 import time
 import uuid
-from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from domov.api.answers import json_response
 from domov.api.disconnect import unless_disconnected
-from domov.api.models import engine_of, installed
+from domov.api.models import engine_of
 from domov.api.openai import chat, completions, native, vectors
 from domov.api.openai.answers import Asked, all_events, collected, several, streamed
 from domov.app import App
@@ -27,17 +26,6 @@ def router(domov: App) -> APIRouter:
 
 def _openai(domov: App) -> APIRouter:
     routes = APIRouter()
-
-    @routes.get("/v1/models")
-    async def models() -> dict[str, Any]:
-        """The models that are here."""
-        return {"object": "list", "data": [_model_row(m.name, m.manifest.added) for m in domov.models.all()]}
-
-    @routes.get("/v1/models/{name:path}")
-    async def model(name: str) -> dict[str, Any]:
-        """One model that is here."""
-        found = installed(domov, name)
-        return _model_row(found.name, found.manifest.added)
 
     @routes.post("/v1/chat/completions")
     async def chat_completions(body: chat.ChatBody, request: Request) -> Response:
@@ -93,11 +81,6 @@ def _native(domov: App) -> APIRouter:
         return await unless_disconnected(request, _infill(domov, body))
 
     return routes
-
-
-def _model_row(name: str, added: str) -> dict[str, Any]:
-    created = int(time.mktime(time.strptime(added, "%Y-%m-%dT%H:%M:%SZ")) - time.timezone)
-    return {"id": name, "object": "model", "created": created, "owned_by": "domov"}
 
 
 def _include_usage(body: chat.ChatBody | completions.CompletionBody) -> bool:

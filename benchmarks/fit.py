@@ -1,0 +1,213 @@
+"""Predicted against really allocated memory, for models' true shapes: `make bench-fit`.
+
+Each row loads a file in llama.cpp and compares its buffers with what `domov.sizing` says from the header alone. The
+files are hollow (sparse, all weights 0): what is allocated does not depend on the weights. A quick choice of rows is
+tests/sizing/test_allocated.py; `--speed` compares predicted and measured speed, with real weights.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import shapes
+from domov import app
+from domov.engine.allocated import Allocated, parse_log
+from domov.sizing.memory import Memory, memory
+from domov.sizing.plan import Wishes, make_plan
+from domov.sizing.settings import Settings
+from domov.store import blueprint
+from domov.store.gguf import read_header
+from domov.store.shape import ModelShape, shape_of
+
+MIB = 1 << 20
+WORST, MEDIAN = 0.05, 0.01
+# xllamacpp's server as a worker starts it, but for the warm-up and for weights packed anew, which take time.
+LOAD = """
+import json, os, sys
+import xllamacpp as x
+o = json.loads(sys.argv[1])
+p = x.CommonParams()
+p.model.path = o["file"]
+p.n_ctx, p.n_parallel = o["context_tokens"] * o["slots"], o["slots"]
+p.n_batch, p.n_ubatch = o["batch_tokens"], o["micro_batch_tokens"]
+p.cache_type_k = p.cache_type_v = getattr(x.ggml_type, "GGML_TYPE_" + o["cache_type"].upper())
+p.flash_attn_type = x.llama_flash_attn_type(int(o["flash_attention"]))
+p.embedding = o["embeddings"]
+p.n_gpu_layers = 0
+p.verbosity, p.offline, p.ui, p.warmup, p.fit_params, p.no_extra_bufts = 4, True, False, False, False, True
+server = x.Server(p)  # kept: its end can hang
+os._exit(0)
+"""
+
+
+# As a worker loads it, weights packed and all; then a prompt of about 500 tokens and an answer of 64.
+ANSWER = """
+import json, os, sys
+import xllamacpp as x
+o = json.loads(sys.argv[1])
+p = x.CommonParams()
+p.model.path, p.n_ctx, p.n_parallel, p.n_batch = o["file"], 2048, 1, 512
+p.cpuparams.n_threads = p.cpuparams_batch.n_threads = o["threads"]
+p.verbosity, p.offline, p.ui, p.n_gpu_layers = 0, True, False, 0
+server = x.Server(p)
+found = []
+for n in range(3):
+    text = f"{n} " + "a house by the sea " * 100
+    answer = server.handle_completions({"prompt": text, "max_tokens": 64, "ignore_eos": True, "temperature": 0})
+    answer = json.loads(answer) if isinstance(answer, str) else answer
+    found.append([answer["timings"]["predicted_per_second"], answer["timings"]["prompt_per_second"]])
+print("RESULT" + json.dumps(found), flush=True)
+os._exit(0)
+"""
+SPEED_MODELS = (("smollm2:135m", "Q4_1"), ("qwen3:0.6b", "Q4_K_M"), ("qwen3:0.6b", "Q8_0"), ("tinyllama:1.1b", "Q4_0"),
+                ("gemma3:1b", "Q4_K_M"), ("granite4-h:350m", "Q6_K"))  # fmt: skip
+SPEED_MEDIAN = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    model: str
+    quantization: str
+    settings: Settings
+    predicted: Memory
+    allocated: Allocated
+
+    @property
+    def error(self) -> float:
+        """Of the whole; 0.01 is one percent too much."""
+        return self.predicted.buffers_bytes / self.allocated.bytes_of() - 1
+
+    @property
+    def beside_weights_error(self) -> float:
+        """The same without the weights, which are easy."""
+        predicted = self.predicted.buffers_bytes - self.predicted.weights_bytes
+        return predicted / (self.allocated.bytes_of() - self.allocated.bytes_of("weights")) - 1
+
+
+def variations(contexts: Iterable[int] = (2048, 8192, 32768)) -> Iterator[Settings]:
+    for context in contexts:
+        yield Settings(context)
+        yield Settings(context // 4, slots=4)
+    yield Settings(8192, flash_attention=False)
+    yield Settings(4096, slots=2, cache_type="q8_0")
+    yield Settings(16384, cache_type="q4_0")
+    yield Settings(8192, batch_tokens=128, micro_batch_tokens=128)
+
+
+def allocate(file: Path, settings: Settings) -> Allocated:
+    """Loads the file and reads what was allocated. Raises RuntimeError with llama.cpp's words."""
+    options = {name: getattr(settings, name) for name in Settings.__dataclass_fields__}
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, json.dumps({**options, "file": str(file)})],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{file.name} was not loaded: {done.stderr[-1000:]}")
+    return parse_log((done.stdout + done.stderr).splitlines())
+
+
+def compare(model: str, file: Path, settings: Settings, *, shape: ModelShape | None = None) -> Row:
+    shape = shape or shape_of(read_header(file), name=model)
+    return Row(model, shape.quantization, settings, memory(shape, settings), allocate(file, settings))
+
+
+def rows(names: Iterable[str], quantization: str, folder: Path) -> Iterator[Row]:
+    tokenizer = shapes.starter()
+    for name in names:
+        plan = blueprint.load()[name]
+        file = folder / f"{name.replace(':', '-')}.gguf"
+        shapes.write(plan, file, quantization=quantization, tokenizer=tokenizer, hollow=True)
+        shape = shape_of(read_header(file), name=name)
+        embeddings = shape.task in ("embedding", "rerank")
+        for settings in [Settings(512, embeddings=True)] if embeddings else variations():
+            yield compare(name, file, settings, shape=shape)
+        file.unlink()
+
+
+def line(row: Row) -> str:
+    s = row.settings
+    what = f"{s.context_tokens}x{s.slots} {s.cache_type}{'' if s.flash_attention else ' no-flash'}"
+    what += f" batch {s.batch_tokens}" if s.batch_tokens != 512 else ""
+    kinds = ("weights", "cache", "recurrent", "compute", "output")
+    m = row.predicted
+    predicted = (m.weights_bytes, m.cache_bytes, m.state_bytes, m.compute_bytes, m.output_bytes)
+    parts = [f"{p / MIB:.1f}/{row.allocated.bytes_of(k) / MIB:.1f}" for k, p in zip(kinds, predicted, strict=True)]
+    return (
+        f"{row.model:<21} {row.quantization:<7} {what:<26} {m.buffers_bytes / MIB:>9.1f} "
+        f"{row.allocated.bytes_of() / MIB:>9.1f} {100 * row.error:>6.2f} % {100 * row.beside_weights_error:>7.2f} %  "
+        + "  ".join(parts)
+    )
+
+
+def answer_speed(file: Path, threads: int) -> tuple[float, float]:
+    """Measured tokens a second, the best of three: answering, and reading a prompt."""
+    options = json.dumps({"file": str(file), "threads": threads})
+    done = subprocess.run(
+        [sys.executable, "-c", ANSWER, options], capture_output=True, text=True, timeout=300, check=False
+    )
+    found = json.loads(done.stdout.rpartition("RESULT")[2])
+    return max(pair[0] for pair in found), max(pair[1] for pair in found)
+
+
+def speeds() -> bool:
+    """Prints predicted against measured speed on this machine; close other programs first."""
+    machine, tokenizer, write = app.load().machine(measure=True), shapes.starter(), sys.stdout.write
+    errors = []
+    write("model                 type      answer: predicted measured   error   prompt: predicted measured   error\n")
+    with tempfile.TemporaryDirectory() as folder:
+        for name, quantization in SPEED_MODELS:
+            file = Path(folder) / "model.gguf"
+            shapes.write(blueprint.load()[name], file, quantization=quantization, tokenizer=tokenizer)
+            plan = make_plan(shape_of(read_header(file), name=name), machine, Wishes(context_tokens=2048))
+            assert plan.speed
+            measured = answer_speed(file, machine.cores)
+            pairs = zip((plan.speed.answer.middle, plan.speed.prompt.middle), measured, strict=True)
+            cells = [(p, m, p / m - 1) for p, m in pairs]
+            errors.append(abs(cells[0][2]))
+            words = "   ".join(f"{p:>17.1f} {m:>8.1f} {100 * e:>6.1f} %" for p, m, e in cells)
+            write(f"{name:<21} {quantization:<8} {words}\n")
+            sys.stdout.flush()
+    median = statistics.median(errors)
+    write(
+        f"answering: median error {100 * median:.1f} % (at most 15): {'ok' if median <= SPEED_MEDIAN else 'MISSED'}\n"
+    )
+    return median <= SPEED_MEDIAN
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.fit", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="models (all whose shape is known)")
+    parser.add_argument("--type", default="Q4_K_M", help="quantization (Q4_K_M)")
+    parser.add_argument("--speed", action="store_true", help="compare speed instead of memory")
+    arguments = parser.parse_args()
+    if arguments.speed:
+        sys.exit(not speeds())
+    names = arguments.names or list(blueprint.load())
+    write = sys.stdout.write
+    write("model                 type    context x slots, cache      predicted allocated    error  beside weights")
+    write("  weights  cache  states  compute  output (MiB, predicted/allocated)\n")
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        for row in rows(names, arguments.type, Path(folder)):
+            found.append(row)
+            write(line(row) + "\n")
+            sys.stdout.flush()
+    errors = [abs(row.error) for row in found]
+    worst, median = max(errors), statistics.median(errors)
+    good = worst <= WORST and median <= MEDIAN
+    write(f"{len(found)} rows: worst {100 * worst:.2f} % (at most 5), median {100 * median:.2f} % (at most 1): ")
+    write("ok\n" if good else "MISSED\n")
+    sys.exit(not good)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""Domov's own routes, for the page: what this machine is, and what runs on it."""
+
+import asyncio
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from domov.app import App
+from domov.hardware.machine import Machine, described
+from domov.sizing.advice import class_words, precision_words, upgrades
+from domov.sizing.plan import MOST_CONTEXT_TOKENS, MOST_SLOTS, Plan, Wishes
+from domov.sizing.variants import alternatives, best
+
+MOST_TEXT = 300
+
+
+def router(domov: App) -> APIRouter:
+    routes = APIRouter(prefix="/api/domov", tags=["Domov"])
+
+    @routes.get("/machine")
+    async def machine(measure: bool = False) -> dict[str, Any]:
+        """This machine, its class and what more would bring; with `measure`, its speeds taken if they are not known."""
+        here = await asyncio.to_thread(domov.machine, measure=measure)
+        return {
+            **asdict(here),
+            "class": class_words(here),
+            "precision": precision_words(here),
+            "upgrades": upgrades(here),
+        }
+
+    @routes.get("/fit")
+    async def fit(
+        model: Annotated[str | None, Query(max_length=MOST_TEXT)] = None,
+        context: Annotated[int, Query(ge=0, le=MOST_CONTEXT_TOKENS)] = 8192,
+        slots: Annotated[int, Query(ge=1, le=MOST_SLOTS)] = 1,
+        cache: Annotated[str, Query(max_length=10)] = "f16",
+        machine: Annotated[str | None, Query(max_length=MOST_TEXT)] = None,
+    ) -> dict[str, Any]:
+        """Every variant of a model, or without one what runs best; here, or on a machine described in words."""
+        here = described(machine) if machine else await asyncio.to_thread(domov.machine)
+        if model is None:
+            return await asyncio.to_thread(_offers, domov, here)
+        wishes = Wishes(context_tokens=context, slots=slots, cache_type=cache, exact=bool(context))
+        found, rows = await domov.variants(model, here, wishes)
+        chosen = best(rows)
+        return {
+            "model": found.name,
+            "source": found.source,
+            "best": chosen.quantization if chosen else None,
+            "alternatives": alternatives(rows, wishes),
+            "variants": [{**asdict(v), "plan": _plan(v.plan)} for v in rows],
+        }
+
+    return routes
+
+
+def _offers(domov: App, machine: Machine) -> dict[str, Any]:
+    rows = [{**asdict(o), "plan": _plan(o.plan)} for o in domov.offers(machine)]
+    return {"class": class_words(machine), "precision": precision_words(machine), "offers": rows}
+
+
+def _plan(plan: Plan) -> dict[str, Any]:
+    return {**asdict(plan), "needed_bytes": plan.needed_bytes}
