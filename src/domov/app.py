@@ -42,10 +42,11 @@ from domov.options import ModelOptions
 from domov.outbound import SILENCE_SECONDS, Outbound
 from domov.sizing.choice import Offer, offers
 from domov.sizing.plan import Plan, Wishes, fallbacks, make_plan
+from domov.sizing.projector import projector_bytes
 from domov.sizing.variants import Variant, variants
 from domov.store import blueprint, catalogue, pip_settings
 from domov.store import headers as header_of
-from domov.store.gguf import Header
+from domov.store.gguf import Header, read_header
 from domov.store.headers import Headers
 from domov.store.models import Model, Models, now
 from domov.store.names import PathName, parse
@@ -142,6 +143,7 @@ class App:
             flash_attention=wanted.flash_attention != "off",
             batch_tokens=wanted.batch_tokens,
             micro_batch_tokens=wanted.micro_batch_tokens,
+            projector_bytes=_projector_bytes(wanted),
         )
         found = self._cards if may_have_cards() else NO_CARDS
         machine = survey(self.config.home, found=found)
@@ -160,6 +162,8 @@ class App:
     async def variants(self, name: str, machine: Machine, wishes: Wishes) -> tuple[header_of.Found, list[Variant]]:
         """Every variant of a model on a machine. Raises what `Headers.find` and `make_plan` raise."""
         found = await self.headers.find(name)
+        if model := self.models.find(name):  # with the projector that is set for it
+            wishes = replace(wishes, projector_bytes=_projector_bytes(self.options(model)))
         return found, list(variants(found.header, machine, wishes, name=name))
 
     def offers(self, machine: Machine) -> list[Offer]:
@@ -287,6 +291,13 @@ class App:
                 hint="install llama.cpp's llama-server, or set llama_server to its path, or engine to xllamacpp",
             )
         return os.path.realpath(found)
+
+
+def _projector_bytes(options: ModelOptions) -> int:
+    """What the projector of a model takes whose options are resolved; 0: it has none."""
+    if not options.mmproj:
+        return 0
+    return projector_bytes(read_header(Path(options.mmproj)), flash_attention=options.flash_attention != "off")
 
 
 def _a_few(plans: list[Plan]) -> list[Plan]:

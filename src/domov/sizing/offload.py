@@ -76,8 +76,10 @@ class _Chosen:
 def place(shape: ModelShape, settings: Settings, machine: Machine) -> Placement:
     """The fastest split that fits; without cards, everything in RAM."""
     units = _units(shape, settings)
-    gpus = _usable(machine, memory(shape, settings).compute_bytes)
+    gpus = _usable(machine, memory(shape, settings).compute_bytes + settings.projector_bytes)
     rooms = [_room(gpu, machine) - memory(shape, settings).compute_bytes for gpu in gpus]
+    if rooms:
+        rooms[0] -= settings.projector_bytes
     most = largest(len(units), lambda n: _split(units[len(units) - n :], rooms) is not None)
     experts = 0
     if gpus and most < len(units) and shape.expert_bytes:
@@ -98,20 +100,22 @@ def _placement(
 ) -> Placement:
     gpus, units, split = chosen.gpus, chosen.units, chosen.split
     m, first = memory(shape, settings), len(units) - sum(split)
-    shares, at = [], first
+    shares: list[Share] = []
+    at = first
     for gpu, count in zip(gpus, split, strict=False):
         own = units[at : at + count]
         at += count
-        compute = m.compute_bytes if count else 0
+        compute = (m.compute_bytes if count else 0) + (0 if shares else settings.projector_bytes)
         weights, cache = sum(u.weights_bytes for u in own), sum(u.cache_bytes for u in own)
         shares.append(Share(gpu.name, weights, cache, compute, _room(gpu, machine)))
     on_gpus = sum(s.weights_bytes for s in shares)
     copied = shape.output_bytes if on_gpus and shape.input_bytes and _is_tied(shape) else 0
+    beside = PROCESS_BYTES + (0 if shares else settings.projector_bytes)
     ram = Share(
         RAM,
         max(0, shape.weights_bytes - on_gpus + copied),
         sum(u.cache_bytes for u in units[:first]),
-        (_host_compute(shape, settings) if split and not first else m.compute_bytes) + m.output_bytes + PROCESS_BYTES,
+        (_host_compute(shape, settings) if split and not first else m.compute_bytes) + m.output_bytes + beside,
         machine.free_ram_bytes,
     )
     over = ram.needed_bytes - ram.free_bytes

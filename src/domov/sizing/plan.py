@@ -30,6 +30,7 @@ class Wishes:
     flash_attention: bool = True
     batch_tokens: int = BATCH_TOKENS
     micro_batch_tokens: int = MICRO_BATCH_TOKENS
+    projector_bytes: int = 0  # see sizing/projector.py
     exact: bool = False  # the context as wished, whether it fits or not
 
 
@@ -41,6 +42,7 @@ class Plan:
     cache_bytes: int  # attention caches and recurrent states of all slots
     compute_bytes: int = 0
     output_bytes: int = 0
+    projector_bytes: int = 0
     slots: int = 1
     cache_type: str = "f16"
     flash_attention: bool | str = "auto"
@@ -57,7 +59,8 @@ class Plan:
     @property
     def needed_bytes(self) -> int:
         """All memory on all devices: weights, caches, compute buffers, results and the worker itself."""
-        return self.weights_bytes + self.cache_bytes + self.compute_bytes + self.output_bytes + PROCESS_BYTES
+        buffers = self.weights_bytes + self.cache_bytes + self.compute_bytes + self.output_bytes
+        return buffers + self.projector_bytes + PROCESS_BYTES
 
     @property
     def ram_bytes(self) -> int:
@@ -105,6 +108,7 @@ def plan_for(shape: ModelShape, machine: Machine, settings: Settings, *, threads
         cache_bytes=m.cache_bytes + m.state_bytes,
         compute_bytes=m.compute_bytes,
         output_bytes=m.output_bytes,
+        projector_bytes=settings.projector_bytes,
         slots=settings.slots,
         cache_type=settings.cache_type,
         flash_attention="auto" if settings.flash_attention else False,
@@ -171,6 +175,7 @@ def _settings(shape: ModelShape, wishes: Wishes, context_tokens: int) -> Setting
         batch_tokens=batch,
         micro_batch_tokens=batch if embeddings else min(wishes.micro_batch_tokens, batch),
         embeddings=embeddings,
+        projector_bytes=wishes.projector_bytes,
     )
 
 

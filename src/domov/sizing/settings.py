@@ -19,6 +19,7 @@ class Settings:
     batch_tokens: int = BATCH_TOKENS
     micro_batch_tokens: int = MICRO_BATCH_TOKENS
     embeddings: bool = False  # every token of a text gives a result, not only the last
+    projector_bytes: int = 0  # of what is loaded beside the model, on the first device
 
     def __post_init__(self) -> None:
         if self.cache_type not in BYTES_PER_VALUE:
