@@ -10,7 +10,7 @@ import click
 from domov import app
 from domov.app import App
 from domov.cli.errors import say
-from domov.cli.output import json_option, print_fields, print_json
+from domov.cli.output import json_option, print_fields, print_json, print_sentence
 from domov.config import Config
 from domov.errors import DomovError, HomeUnusable
 from domov.files import make_folder
@@ -72,12 +72,13 @@ def doctor(save: Path | None, no_measure: bool, as_json: bool) -> None:
             ("kept in", str(config.home)),
         ]
     )
-    click.echo(f"\nthis is {class_words(machine)}")
-    click.echo(f"{precision_words(machine)}; `domov fit` shows what runs best")
+    click.echo()
+    print_sentence(f"this is {class_words(machine)}")
+    print_sentence(f"{precision_words(machine)}; `domov fit` shows what runs best")
     for line in upgrades(machine):
-        click.echo(f"more would bring: {line}")
-    for line in advice or ["nothing that Domov sees"]:
-        click.echo(f"could be better: {line}")
+        print_sentence(f"more would bring: {line}")
+    for line in advice:
+        print_sentence(f"could be better: {line}")
 
 
 def _cpu_words(cpu: Cpu) -> str:

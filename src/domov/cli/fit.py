@@ -8,7 +8,7 @@ import click
 from domov import app
 from domov.app import App
 from domov.cli.errors import say
-from domov.cli.output import json_option, print_json, print_table
+from domov.cli.output import json_option, print_json, print_sentence, print_table
 from domov.hardware.machine import Machine, described, from_json
 from domov.sizing.advice import class_words, precision_words
 from domov.sizing.cache import BYTES_PER_VALUE
@@ -17,7 +17,7 @@ from domov.sizing.plan import MOST_CONTEXT_TOKENS, MOST_SLOTS, Plan, Wishes
 from domov.sizing.variants import Variant, alternatives, best
 from domov.units import human_bytes, human_count
 
-VERDICTS = {"fits": "fits", "tight": "tight", "disk": "from disk: slow", "no": "no"}
+VERDICTS = {"fits": "fits", "tight": "tight", "disk": "slow", "no": "no"}
 
 
 @click.command()
@@ -70,14 +70,14 @@ def _print_variants(name: str, source: str, rows: list[Variant], machine: Machin
     slots = f" for each of {plan.slots} conversations" if plan.slots > 1 else ""
     click.echo(f"{name}, with a context of {plan.context_tokens} tokens{slots}; from {source}\n")
     devices = [share.device for share in plan.devices]
-    headings = ["variant", "download", *(f"on {d}" for d in devices), "memory", "runs", "tokens/s", "reads", "quality"]
+    places = [f"on {d}" for d in devices] if len(devices) > 1 else ["memory"]
+    headings = ["type", "download", *places, "runs", "tokens/s", "reads", "quality"]
     chosen = best(rows)
     table = [
         [
             v.quantization + (" *" if v is chosen else ""),
             human_bytes(v.file_bytes),
             *_device_cells(v.plan, devices),
-            human_bytes(v.plan.needed_bytes),
             VERDICTS[v.plan.verdict],
             *speed_cells(v.plan),
             v.quality,
@@ -85,8 +85,11 @@ def _print_variants(name: str, source: str, rows: list[Variant], machine: Machin
         for v in rows
     ]
     print_table(headings, table)
-    click.echo("\n* the most precise one that fits. memory: weights, attention cache, buffers and the process, in all.")
-    click.echo(_speed_words(machine))
+    click.echo()
+    print_sentence(
+        "* the most precise one that fits. Memory is all of it: weights, attention cache, buffers, the process."
+    )
+    print_sentence(f"{TOKENS_WORDS} {_speed_words(machine)}")
 
 
 def _device_cells(plan: Plan, devices: list[str]) -> list[str]:
@@ -116,26 +119,35 @@ def _print_offers(machine: Machine, found: list[Offer], *, as_json: bool) -> Non
     if as_json:
         print_json({"machine": asdict(machine), "class": class_words(machine), "offers": [asdict(o) for o in found]})
         return
-    click.echo(
-        f"{class_words(machine)[0].upper()}{class_words(machine)[1:]}.\nBest here: {precision_words(machine)}.\n"
+    sentence = class_words(machine)
+    print_sentence(f"{sentence[0].upper()}{sentence[1:]}.")
+    print_sentence(f"Best here: {precision_words(machine)}.")
+    for task, title in TASKS.items():
+        rows = [_offer_cells(offer) for offer in found if offer.task == task]
+        if rows:
+            click.echo()
+            print_table([title, *OFFER_HEADINGS], rows)
+    click.echo()
+    print_sentence("* the best for its task: large enough to be good, quick enough to be pleasant.")
+    if any(offer.rough for offer in found):
+        print_sentence("~ rough: its figures are not known before it is here.")
+    print_sentence(f"{TOKENS_WORDS} {_speed_words(machine)}")
+    print_sentence(
+        "`domov fit NAME` shows a model in all sizes, `domov pull NAME` fetches it, `domov run NAME` talks to it."
     )
-    rows = []
-    for offer in found:
-        entry, plan = offer.entry, offer.plan
-        rows.append(
-            [
-                TASKS[offer.task],
-                entry.name + (" *" if offer.best else ""),
-                human_count(entry.parameters),
-                human_bytes(entry.download_bytes),
-                ("~" if offer.rough else "") + human_bytes(plan.needed_bytes),
-                VERDICTS[plan.verdict],
-                *speed_cells(plan),
-            ]
-        )
-    print_table(["for", "model", "parameters", "download", "memory", "runs", "tokens/s", "reads"], rows)
-    click.echo("\n* the best for its task: large enough to be good, quick enough to be pleasant. ~ rough: its figures")
-    click.echo(
-        "are not known before it is here. `domov fit NAME` shows a model's variants, `domov pull NAME` fetches it."
-    )
-    click.echo(_speed_words(machine))
+
+
+OFFER_HEADINGS = ("size", "download", "memory", "runs", "tokens/s", "reads")
+TOKENS_WORDS = "tokens/s: how fast it answers (a word is one to three tokens); reads: how fast it reads what you send."
+
+
+def _offer_cells(offer: Offer) -> list[str]:
+    entry, plan = offer.entry, offer.plan
+    return [
+        (entry.name + (" *" if offer.best else "")).ljust(len(max(TASKS.values(), key=len))),
+        human_count(entry.parameters),
+        human_bytes(entry.download_bytes),
+        ("~" if offer.rough else "") + human_bytes(plan.needed_bytes),
+        VERDICTS[plan.verdict],
+        *speed_cells(plan),
+    ]

@@ -13,6 +13,7 @@ from domov.units import human_bytes, human_seconds
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
+WIDTH = 79
 REFRESH_SECONDS = 0.1
 SPEED_SECONDS = 5.0  # speed is that of the last so many seconds
 
@@ -25,6 +26,11 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(row[i]) for row in (headings, *rows)) for i in range(len(headings))]
     for row in (headings, *rows):
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def print_sentence(sentence: str) -> None:
+    """On a terminal in lines of 80 columns; elsewhere in one, so that it can be searched."""
+    click.echo(click.wrap_text(sentence, WIDTH, subsequent_indent="  ") if sys.stdout.isatty() else sentence)
 
 
 def print_fields(fields: Sequence[tuple[str, str]], *, err: bool = False) -> None:

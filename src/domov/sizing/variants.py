@@ -23,12 +23,12 @@ QUALITY = {
     "Q8_0": "as good as made",
     "Q6_K": "hardly any loss",
     "Q5_K_M": "very little loss",
-    "Q4_K_M": "little loss: the usual choice",
+    "Q4_K_M": "little loss, usual",
     "Q3_K_M": "a loss that shows",
     "Q2_K": "a large loss",
     "MXFP4": "as made",
 }
-SMALL_QUALITY = {"Q4_K_M": "some loss, the model is small", "Q3_K_M": "a large loss", "Q2_K": "mostly nonsense"}
+SMALL_QUALITY = {"Q4_K_M": "some loss", "Q3_K_M": "a large loss", "Q2_K": "mostly nonsense"}
 
 
 @dataclass(frozen=True, slots=True)
