@@ -1,17 +1,19 @@
 """The threads of a running worker, changed from outside and counted by the system."""
 
 import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
+from domov import app, config
 from domov.engine.adapting import Threads
 from domov.engine.contexts import slot_address
 from domov.engine.llamacpp import LlamaCpp
 from domov.store.models import Model
 from domov.types import ChatRequest, Message, Sampling, TextDelta
-from tests.engine.conftest import open_engine
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="threads can be changed on Linux only")
 STORY = ChatRequest("m", (Message("user", "Tell me a story."),), Sampling(temperature=0.0, seed=1), max_tokens=60)
@@ -27,9 +29,18 @@ async def told(engine: LlamaCpp) -> str:
     return "".join([event.text async for event in engine.stream(STORY) if isinstance(event, TextDelta)])
 
 
-async def test_threads_change_while_a_worker_runs_and_its_words_do_not(starter: Model, tmp_path: Path) -> None:
-    engine = open_engine(tmp_path, starter)
-    await engine.start()
+@pytest.fixture
+async def engine(starter: Model, tmp_path: Path) -> AsyncIterator[LlamaCpp]:
+    """An engine whose threads nobody else changes."""
+    settings = replace(config.load({"DOMOV_HOME": str(tmp_path)}), adapt_threads=False)
+    opened = app.App(settings).open_engine(starter)
+    assert isinstance(opened, LlamaCpp)
+    await opened.start()
+    yield opened
+    await opened.close()
+
+
+async def test_threads_change_while_a_worker_runs_and_its_words_do_not(engine: LlamaCpp) -> None:
     worker = engine.worker
     assert worker and worker.ready.adapts
     await told(engine)  # the prompt has been read: what follows starts from the same state
@@ -45,7 +56,6 @@ async def test_threads_change_while_a_worker_runs_and_its_words_do_not(starter: 
     assert words[0] == words[1]
     assert shares[0] > 0.5, "two threads do about the same"
     assert shares[1] < 0.3, "one thread does all"
-    await engine.close()
 
 
 def test_a_function_that_is_not_called_through_a_slot_is_said_so() -> None:
