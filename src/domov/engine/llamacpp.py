@@ -155,24 +155,31 @@ class LlamaCpp:
 
     async def _started(self) -> Connection:
         """A new worker, with the first launch that works; it is the one for later workers too."""
-        while True:
-            worker = WorkerProcess(self._launch, name=self.name, log=self._log)
+        worker = await self._loaded()
+        connection = Connection(worker, self._launch, self._care)
+        try:
+            await connection.learn()
+        except LOST as error:
+            raise await self._died(connection, "as soon as it was loaded") from error
+        except BaseException:
+            await connection.drop()
+            raise
+        return connection
+
+    async def _loaded(self) -> WorkerProcess:
+        """A worker that has loaded the model. Where all tries fail, the first one's error is the one that tells."""
+        first: WorkerDied | None = None
+        for number, launch in enumerate((self._launch, *self._smaller)):
+            worker = WorkerProcess(launch, name=self.name, log=self._log)
             try:
                 await worker.start()
-            except WorkerDied:
-                if not self._smaller:
-                    raise
-                self._launch = self._smaller.pop(0)
-                continue
-            connection = Connection(worker, self._launch, self._care)
-            try:
-                await connection.learn()
-            except LOST as error:
-                raise await self._died(connection, "as soon as it was loaded") from error
-            except BaseException:
-                await connection.drop()
-                raise
-            return connection
+            except WorkerDied as error:
+                first = first or error
+            else:
+                self._launch, self._smaller = launch, self._smaller[number:]
+                return worker
+        assert first is not None
+        raise first
 
     async def _died(self, connection: Connection, when: str = "in the middle of an answer") -> WorkerDied:
         try:
