@@ -16,10 +16,10 @@ def test_doctor_tells_what_the_machine_has(tmp_path: Path) -> None:
         "graphics",
         "llama.cpp",
         str(tmp_path),
-        "could be better",
         "(measured)",
     ):
         assert word in done.stdout
+    assert "could be better: " in done.stdout or "more would bring: " in done.stdout  # by how fast its disk is just now
     assert (tmp_path / "machine.json").exists()
 
 
