@@ -212,14 +212,14 @@ class App:
         plan = self.plan(shape_of(header, name=model.name), options)
         states = self._states(model, options)
         launch = self._launch(model, options, plan, states=states, spin_count=tuning.spin_count)
-        runs = f"{model.path} {self._wanted(model, Tuning())}"  # two such workers at the same time have two logs
+        set_by_hand = self._wanted(model, Tuning())
+        runs = f"{model.path} {set_by_hand}"  # two such workers at the same time have two logs
         log = self.config.logs / f"worker-{hashlib.sha256(runs.encode()).hexdigest()[:12]}.log"
-        by_hand = self.config.threads or self._resolved(model, header).threads
         care = Care(
             queue=self.config.queue,
             overflow=cast(Overflow, self.config.overflow),
             states=states,
-            adapting=None if by_hand else self.adapting,
+            adapting=None if self.config.threads or set_by_hand.threads else self.adapting,
         )
         rest = [smaller(launch, fallback) for fallback in _a_few(list(fallbacks(plan)))]
         return LlamaCpp(launch, name=model.name, log=log, care=care, smaller=rest), plan
