@@ -18,10 +18,10 @@ LAYERS = (
     ("engine", "meter"),
     ("sizing",),
     ("hardware", "store"),
-    ("outbound",),
+    ("outbound", "database"),
     ("config",),
     ("options",),
-    ("files",),
+    ("files", "migrations"),
     ("types", "errors", "units"),
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

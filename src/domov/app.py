@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
@@ -54,6 +54,10 @@ from domov.store.pull import Puller
 from domov.store.shape import ModelShape, shape_of
 from domov.types import Overflow
 
+if TYPE_CHECKING:
+    from domov.chats.answers import Answers
+    from domov.database import Database
+
 
 @dataclass(frozen=True)
 class App:
@@ -62,6 +66,19 @@ class App:
     @cached_property
     def models(self) -> Models:
         return Models(self.config.models, catalogue.load())
+
+    @cached_property
+    def database(self) -> "Database":
+        """What is kept in domov.db, opened at its first use. Raises HomeUnusable, DiskFull, Broken."""
+        from domov.database import open_database  # slow to import, and many commands need no database
+
+        return open_database(self.config.database)
+
+    @cached_property
+    def answers(self) -> "Answers":
+        from domov.chats.answers import Answers
+
+        return Answers(self.database)
 
     @cached_property
     def scheduler(self) -> Scheduler:

@@ -75,6 +75,10 @@ class Config:
         return self.home / "logs"
 
     @property
+    def database(self) -> Path:
+        return self.home / "domov.db"
+
+    @property
     def calibrations(self) -> Path:
         return self.home / "calibration"
 

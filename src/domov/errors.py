@@ -9,6 +9,7 @@
       NotFound            it is not here
         NoSuchModel
         NoSuchChat
+        NoSuchAnswer        a kept answer that a request wants to go on from
       NoServer            no `domov serve` runs with this home
       Refused             allowed in principle, not here and now
         Offline             a connection while offline mode is on
@@ -65,6 +66,9 @@ class NoSuchModel(NotFound): ...
 
 
 class NoSuchChat(NotFound): ...
+
+
+class NoSuchAnswer(NotFound): ...
 
 
 class NoServer(NotFound): ...
