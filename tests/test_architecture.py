@@ -103,6 +103,7 @@ def test_nothing_but_outbound_and_the_worker_engine_opens_connections() -> None:
         "api/client.py",
         "engine/connection.py",
         "engine/llamacpp.py",
+        "engine/paced.py",
         "engine/worker.py",
         "api/server.py",
         "engine/sandbox.py",

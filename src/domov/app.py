@@ -34,7 +34,7 @@ from domov.engine.states import States, forget, state_key
 from domov.errors import BadName, EngineUnavailable, Refused
 from domov.files import make_folder
 from domov.hardware.cpu import affinity, read_cpu
-from domov.hardware.load import read_load
+from domov.hardware.load import limited_group, read_load
 from domov.hardware.machine import Machine
 from domov.hardware.memory import read_memory
 from domov.hardware.survey import NO_CARDS, Found, find_cards, may_have_cards, survey
@@ -111,11 +111,11 @@ class App:
         """Who decides on the threads of running models; None where a setting forbids it."""
         if not self.config.adapt_threads:
             return None
-        cpu = read_cpu()
+        cpu, group = read_cpu(), limited_group()
         return Adapting(
             processors=cpu.logical,
             quota=cpu.quota,
-            read=lambda pids: read_load(pids, processors=frozenset(affinity())),
+            read=lambda pids: read_load(pids, processors=affinity(), group=group),
         )
 
     @cached_property

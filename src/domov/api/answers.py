@@ -1,5 +1,6 @@
 """How answers of every dialect go out: one as JSON, or a stream whose errors still have their own status at first."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -21,20 +22,45 @@ async def streaming(
 ) -> Response:
     """The first chunk is awaited before the status is sent, so that an error still has its own.
 
+    The rest is made at the model's pace, whoever reads it: a reader that is slow costs memory, but no slot. What has
+    been made when it comes to be sent goes out in one piece: each costs the way through the server, and a wake-up.
+
     failed  the bytes that tell an error once the status has gone out
     """
     first = await anext(chunks)
+    return StreamingResponse(_content(first, chunks, failed), media_type=media_type)
 
-    async def content() -> AsyncIterator[bytes]:
-        async with aclosing(chunks):
-            yield first
-            try:
+
+async def _content(
+    first: bytes, chunks: AsyncGenerator[bytes, None], failed: Callable[[DomovError], bytes]
+) -> AsyncIterator[bytes]:
+    made, more = [first], asyncio.Event()
+
+    async def make() -> None:
+        try:
+            async with aclosing(chunks):
                 async for chunk in chunks:
-                    yield chunk
-            except DomovError as error:
-                yield failed(error)
+                    made.append(chunk)
+                    more.set()
+        except DomovError as error:
+            made.append(failed(error))
+        finally:
+            more.set()
 
-    return StreamingResponse(content(), media_type=media_type)
+    making = asyncio.ensure_future(make())
+    try:
+        while made or not making.done():
+            if made:
+                content = b"".join(made)
+                made.clear()
+                yield content
+            else:
+                more.clear()
+                await more.wait()
+        await making  # raises what went wrong
+    finally:
+        making.cancel()
+        await asyncio.gather(making, return_exceptions=True)
 
 
 @dataclass
