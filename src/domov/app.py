@@ -32,7 +32,7 @@ from domov.engine.protocol import Engine
 from domov.engine.scheduler import Row, Scheduler
 from domov.engine.states import States, forget, state_key
 from domov.errors import BadName, EngineUnavailable, Refused
-from domov.files import make_folder
+from domov.files import write_atomically
 from domov.hardware.cpu import affinity, read_cpu
 from domov.hardware.load import limited_group, read_load
 from domov.hardware.machine import Machine
@@ -57,6 +57,8 @@ from domov.types import Overflow
 if TYPE_CHECKING:
     from domov.chats.answers import Answers
     from domov.database import Database
+
+MOST_NOTES = 1000  # of plans
 
 
 @dataclass(frozen=True)
@@ -100,11 +102,12 @@ class App:
         return forget(self.config.states, conversation)
 
     def _note_plan(self, row: Row) -> None:
-        """One line more of what was predicted for a model and what it took, in logs/plans.jsonl."""
+        """One line more of what was predicted for a model and what it took, in logs/plans.jsonl, the newest last."""
+        path = self.config.logs / "plans.jsonl"
         with contextlib.suppress(Refused, OSError):  # a full disk is no reason to refuse the request
-            make_folder(self.config.logs)
-            with open(self.config.logs / "plans.jsonl", "ab") as file:
-                file.write(orjson.dumps({"at": now(), **asdict(row)}) + b"\n")
+            lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+            line = orjson.dumps({"at": now(), **asdict(row)}) + b"\n"
+            write_atomically(path, b"".join([*lines[1 - MOST_NOTES :], line]))
 
     @cached_property
     def adapting(self) -> Adapting | None:
@@ -148,8 +151,11 @@ class App:
         """This machine as it is now; with `measure`, its speeds taken if they are not known yet (some seconds)."""
         return survey(self.config.home, found=self._cards, measure=measure)
 
-    def plan(self, shape: ModelShape, options: ModelOptions | None = None) -> Plan:
-        """With what settings a model of this shape is loaded here and now."""
+    def plan(self, shape: ModelShape, options: ModelOptions | None = None, *, idle_bytes: int = 0) -> Plan:
+        """With what settings a model of this shape is loaded here and now.
+
+        idle_bytes  main memory that would be free when it is needed
+        """
         wanted = options or ModelOptions()
         slots = wanted.slots or self.config.slots
         wishes = Wishes(
@@ -164,6 +170,7 @@ class App:
         )
         found = self._cards if may_have_cards() else NO_CARDS
         machine = survey(self.config.home, found=found)
+        machine = replace(machine, free_ram_bytes=min(machine.ram_bytes, machine.free_ram_bytes + idle_bytes))
         stretched = replace(shape, trained_context_tokens=int(shape.trained_context_tokens * wanted.rope_factor))
         return replace(make_plan(stretched, machine, wishes), slots=slots)
 
@@ -222,11 +229,11 @@ class App:
         cpu = read_cpu()
         return Conditions(" ".join(map(str, self._engine_build())), cpu.name, cpu.usable_cores)
 
-    def _open_planned(self, model: Model) -> tuple[Engine, Plan]:
+    def _open_planned(self, model: Model, idle_bytes: int = 0) -> tuple[Engine, Plan]:
         header = model.header()
         tuning = self.tuning(model)
         options = self._resolved(model, header, tuning)
-        plan = self.plan(shape_of(header, name=model.name), options)
+        plan = self.plan(shape_of(header, name=model.name), options, idle_bytes=idle_bytes)
         states = self._states(model, options)
         launch = self._launch(model, options, plan, states=states, spin_count=tuning.spin_count)
         set_by_hand = self._wanted(model, Tuning())

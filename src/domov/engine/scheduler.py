@@ -62,7 +62,7 @@ class Loaded:
 class Scheduler:
     def __init__(
         self,
-        open_engine: Callable[[Model], tuple[Engine, Plan]],
+        open_engine: Callable[[Model, int], tuple[Engine, Plan]],
         *,
         key: Callable[[Model], Hashable],
         free_bytes: Callable[[], int],
@@ -71,7 +71,8 @@ class Scheduler:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """
-        open_engine         an engine that is not started yet, and what it will need; asked before each loading
+        open_engine         an engine that is not started yet, and what it will need; asked before each loading, with
+                            the bytes of main memory that idle models would make room of
         key                 the same for names of models that one engine can run
         free_bytes          main memory that the system would give to a new process now
         keep_alive_seconds  how long an idle model stays; negative: for ever
@@ -114,7 +115,7 @@ class Scheduler:
     def _of(self, model: Model) -> Loaded:
         key = self._key(model)
         if key not in self._loaded:
-            engine, plan = self._open_engine(model)
+            engine, plan = self._open_engine(model, self._idle_bytes())
             self._loaded[key] = Loaded(key, model, engine, plan, keep_alive_seconds=self._keep_alive_seconds)
         return self._loaded[key]
 
@@ -197,6 +198,10 @@ class Scheduler:
         """What a new model may take. The system counts mapped weights of loaded models as free: they are not."""
         mapped = sum(x.plan.ram_weights_bytes for x in self._loaded.values() if x.ready)
         return self._free_bytes() - mapped - self._loading_bytes
+
+    def _idle_bytes(self) -> int:
+        """What idle models hold. Their mapped weights count as free already."""
+        return sum(x.plan.ram_bytes - x.plan.ram_weights_bytes for x in self._loaded.values() if x.idle)
 
     async def _unload(self, loaded: Loaded) -> None:
         """Ends a model, unless a request comes for it before its turn."""
