@@ -52,7 +52,7 @@ async def fitted(
     whole = (await engine.start()).context_tokens
     room = room_for(min(whole, max_context or whole), max_tokens)
     request = replace(request, max_tokens=room.answer_tokens)
-    if len(prompt.encode("utf-8", "replace")) + MARKS <= room.prompt_tokens:
+    if _bytes(prompt) + MARKS <= room.prompt_tokens:
         return request, 0  # no token is shorter than a byte
     pinned = await engine.tokenize(memory, special=True, first=True)
     tokens = await engine.tokenize(prompt[len(memory) :], special=True)
@@ -67,6 +67,13 @@ async def fitted(
             hint="shorten memory or max_length, or raise max_context_length",
         )
     return replace(request, prompt=(*pinned, *tokens[excess:])), excess
+
+
+def _bytes(prompt: str) -> int:
+    try:
+        return len(prompt.encode())
+    except UnicodeEncodeError as error:
+        raise BadRequest("the prompt has half a character in it: a surrogate without its other half") from error
 
 
 @dataclass(frozen=True, slots=True)
