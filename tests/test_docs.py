@@ -13,6 +13,8 @@ from domov.api import server
 from domov.api.anthropic import errors as anthropic_errors
 from domov.api.anthropic import request as anthropic
 from domov.api.errors import STATUS
+from domov.api.kobold import fields as kobold_fields
+from domov.api.kobold import routes as kobold
 from domov.api.ollama import bodies, fields, routes, storing
 from domov.api.ollama.messages import ChatMessage
 from domov.api.openai import chat, completions, native, vectors
@@ -79,7 +81,20 @@ def test_every_field_of_ollamas_requests_is_documented() -> None:
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []
 
 
-STATUSES = sorted({*(s for _, s in STATUS), *(s for _, s, _ in anthropic_errors.STATUS), 403, 405, 413, 415})
+def test_every_field_of_kobolds_requests_is_documented() -> None:
+    _, _, page = (ROOT / "docs" / "api.md").read_text("utf-8").partition("## KoboldCpp")
+    kinds: tuple[type[BaseModel], ...] = (
+        kobold_fields.GenerateBody,
+        kobold.KeyBody,
+        kobold.CountBody,
+        kobold.DetokenizeBody,
+    )
+    kinds += (kobold.EmbeddingBody, kobold.StoryBody)
+    names = {name for kind in kinds for name in kind.model_fields}
+    assert [name for name in sorted(names) if f"`{name}`" not in page] == []
+
+
+STATUSES = sorted({*(s for _, s in STATUS), *(s for _, s, _ in anthropic_errors.STATUS), 403, 405, 413, 415, 501})
 
 
 @pytest.mark.parametrize("status", STATUSES)

@@ -11,7 +11,8 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from domov.api.envelopes import Scope, envelope_of
+from domov.api.envelopes import Scope, envelope_of, speaks_kobold
+from domov.api.kobold.leniency import may_be_any_kind
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -64,7 +65,8 @@ class Guard:
         if not length.isdigit() or int(length) > MOST_BODY_BYTES:
             return 413, f"a request may have {MOST_BODY_BYTES} bytes, this one has {length[:20]}"
         has_body = scope["method"] not in SAFE and (length != "0" or b"transfer-encoding" in headers)
-        if has_body and kind != "application/json":
+        any_kind = speaks_kobold(scope) and may_be_any_kind(headers)
+        if has_body and kind != "application/json" and not any_kind:
             return 415, f"a body must be application/json, this one is {kind[:60]}"
         return None
 

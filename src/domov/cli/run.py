@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from domov import app
+from domov.api.models import best_installed
 from domov.cli.answer import Answer, Quiet, make_sink, print_stats, stats_table
 from domov.cli.errors import say
 from domov.cli.output import json_option, print_json
@@ -15,7 +16,6 @@ from domov.cli.pull import fetch
 from domov.engine.llamacpp import LlamaCpp
 from domov.engine.protocol import Engine
 from domov.errors import BadName, BadRequest, NoSuchModel
-from domov.hardware.memory import read_memory
 from domov.store.models import Model
 from domov.store.names import LocalName, parse
 from domov.types import ChatRequest, Message, Sampling
@@ -156,17 +156,3 @@ def choose(domov: app.App, text: str | None) -> Model:
         raise NoSuchModel(f"no such model: {text}")
     say(f"{text} is not here yet: fetching it")
     return asyncio.run(fetch(domov, text))
-
-
-def best_installed(domov: app.App) -> tuple[Model | None, str]:
-    """The largest installed chat model that fits in this machine's memory, and the words for why."""
-    fitting, total = [], read_memory().total_bytes
-    for model in domov.models.all():
-        shape = model.shape()
-        if shape.chat_template is not None and domov.plan(shape).needed_bytes <= total:
-            fitting.append((shape.parameters, model.name, model))
-    if not fitting:
-        return None, "no chat model is here yet, and this one is small"
-    if len(fitting) == 1:
-        return fitting[0][2], "the chat model that is here"
-    return max(fitting)[2], f"the largest of the {len(fitting)} chat models here that fit in memory"

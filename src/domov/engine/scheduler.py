@@ -148,8 +148,15 @@ class Scheduler:
 
     def rows(self) -> list[Row]:
         """The models that are loaded or loading, the one used last first."""
+        return [self._row(x) for x in self._shown()]
+
+    def models(self) -> list[Model]:
+        """Those of the rows, without measuring anything."""
+        return [x.model for x in self._shown()]
+
+    def _shown(self) -> list[Loaded]:
         shown = [x for x in self._loaded.values() if x.ready or x.users]
-        return [self._row(x) for x in sorted(shown, key=lambda x: (x.users, x.used_seconds), reverse=True)]
+        return sorted(shown, key=lambda x: (x.users, x.used_seconds), reverse=True)
 
     async def forget(self, conversation: str) -> None:
         """Has all models forget what they have read of a conversation."""
