@@ -13,6 +13,8 @@ from domov.api import server
 from domov.api.anthropic import errors as anthropic_errors
 from domov.api.anthropic import request as anthropic
 from domov.api.errors import STATUS
+from domov.api.lmstudio import downloads, loading
+from domov.api.lmstudio import request as lmstudio
 from domov.api.ollama import bodies, fields, routes, storing
 from domov.api.ollama.messages import ChatMessage
 from domov.api.openai import chat, completions, native, vectors
@@ -66,6 +68,13 @@ def test_every_field_of_anthropics_requests_is_documented() -> None:
     _, _, page = (ROOT / "docs" / "api.md").read_text("utf-8").partition("## Anthropic")
     kinds: tuple[type[BaseModel], ...] = (anthropic.MessagesBody, anthropic.ToolBody)
     names = {*(name for kind in kinds for name in kind.model_fields), *anthropic.UNSUPPORTED}
+    assert [name for name in sorted(names) if f"`{name}`" not in page] == []
+
+
+def test_every_field_of_lm_studios_requests_is_documented() -> None:
+    _, _, page = (ROOT / "docs" / "api.md").read_text("utf-8").partition("## LM Studio")
+    kinds: tuple[type[BaseModel], ...] = (lmstudio.ChatBody, loading.LoadBody, loading.UnloadBody)
+    names = {name for kind in (*kinds, downloads.DownloadBody) for name in kind.model_fields}
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []
 
 

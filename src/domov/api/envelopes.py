@@ -7,6 +7,7 @@ from typing import Any
 from fastapi.responses import Response
 
 from domov.api.anthropic import errors as anthropic
+from domov.api.lmstudio import errors as lmstudio
 from domov.api.ollama import errors as ollama
 from domov.api.openai import errors as openai
 from domov.errors import DomovError
@@ -29,6 +30,8 @@ def envelope_of(scope: Scope) -> Envelope:
     """OpenAI's, which most clients know, where nothing tells of another."""
     if speaks_ollama(scope):
         return Envelope(ollama.error_response, ollama.refusal)
+    if speaks_lmstudio(scope):
+        return Envelope(lmstudio.error_response, lmstudio.refusal)
     if speaks_anthropic(scope):
         return Envelope(anthropic.error_response, anthropic.refusal)
     return Envelope(openai.error_response, openai.refusal)
@@ -37,6 +40,11 @@ def envelope_of(scope: Scope) -> Envelope:
 def speaks_ollama(scope: Scope) -> bool:
     first, *rest = _parts(scope)
     return first == "api" and bool(rest) and rest[0] in OLLAMA
+
+
+def speaks_lmstudio(scope: Scope) -> bool:
+    first, version, *rest = [*_parts(scope), "", ""]
+    return first == "api" and (version == "v0" or (version == "v1" and rest[0] in ("chat", "models")))
 
 
 def speaks_anthropic(scope: Scope) -> bool:
