@@ -13,6 +13,8 @@ from domov.api import server
 from domov.api.anthropic import errors as anthropic_errors
 from domov.api.anthropic import request as anthropic
 from domov.api.errors import STATUS
+from domov.api.llamacpp import completion
+from domov.api.llamacpp import routes as llamacpp
 from domov.api.lmstudio import downloads, loading
 from domov.api.lmstudio import request as lmstudio
 from domov.api.ollama import bodies, fields, routes, storing
@@ -60,7 +62,8 @@ def test_every_field_of_a_request_is_documented() -> None:
     page = (ROOT / "docs" / "api.md").read_text("utf-8")
     kinds: tuple[type[BaseModel], ...] = (chat.ChatBody, completions.CompletionBody, native.InfillBody)
     kinds += (vectors.EmbeddingBody, vectors.RerankBody, native.TokenizeBody, native.DetokenizeBody)
-    names = {*(name for kind in kinds for name in kind.model_fields), *chat.UNSUPPORTED}
+    kinds += (completion.CompletionBody, completion.PromptObject, llamacpp.EmbeddingBody)
+    names = {*(name for kind in kinds for name in kind.model_fields), *chat.UNSUPPORTED, *completion.UNSUPPORTED}
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []
 
 
@@ -74,7 +77,8 @@ def test_every_field_of_anthropics_requests_is_documented() -> None:
 def test_every_field_of_lm_studios_requests_is_documented() -> None:
     _, _, page = (ROOT / "docs" / "api.md").read_text("utf-8").partition("## LM Studio")
     kinds: tuple[type[BaseModel], ...] = (lmstudio.ChatBody, loading.LoadBody, loading.UnloadBody)
-    names = {name for kind in (*kinds, downloads.DownloadBody) for name in kind.model_fields}
+    kinds += (downloads.DownloadBody,)
+    names = {name for kind in kinds for name in kind.model_fields}
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from secrets import token_hex
@@ -19,7 +19,7 @@ from domov.api.lmstudio.request import ChatBody, added, decode
 from domov.api.models import installed
 from domov.app import App
 from domov.chats.answers import KeptAnswer
-from domov.engine.scheduler import Scheduled
+from domov.engine.protocol import Engine
 from domov.errors import BadRequest, DomovError
 from domov.store.models import Model
 from domov.types import ChatRequest
@@ -66,6 +66,7 @@ class Turn:
     model: Model
     body: ChatBody
     request: ChatRequest
+    engine: Engine = field(init=False)
     answer: Answer = field(default_factory=Answer)
     load_seconds: float | None = None  # None: it was loaded already
     reasoning_tokens: int = 0
@@ -97,41 +98,42 @@ class Turn:
         )
 
     async def _tables(self) -> AsyncGenerator[Table, None]:
-        engine = self.domov.scheduler.engine_for(self.model)
         async with AsyncExitStack() as stack:
-            async with aclosing(self._load(engine, stack)) as steps:  # type: ignore[type-var]
+            loading = stack.enter_async_context(self.domov.scheduler.use(self.model))
+            async with aclosing(self._load(loading)) as steps:  # type: ignore[type-var]
                 async for step in steps:
                     yield step
             start = time.monotonic()
             yield self.answer.begin()
-            async with aclosing(engine.stream(self.request)) as events:  # type: ignore[type-var]
+            async with aclosing(self.engine.stream(self.request)) as events:  # type: ignore[type-var]
                 async for event in events:
                     for table in self.answer.tables(event):
                         if self.answer.output and self.answer.first_seconds is None:
                             self.answer.first_seconds = time.monotonic() - start
                         yield table
             if thoughts := self.answer.text_of("reasoning"):
+                engine = self.domov.scheduler.engine_for(self.model)
                 self.reasoning_tokens = len(await engine.tokenize(thoughts))
 
-    async def _load(self, engine: Scheduled, stack: AsyncExitStack) -> AsyncIterator[Table]:
-        """Has the model ready for as long as the stack lasts, and tells how far it is where it has to be loaded."""
-        row = self.domov.scheduler.row(self.model)
+    async def _load(self, loading: Awaitable[Engine]) -> AsyncIterator[Table]:
+        """Waits until the model is loaded, and tells how far it is where it was not."""
+        row, start = self.domov.scheduler.row(self.model), time.monotonic()
         if row is not None and row.state != "loading":
-            await stack.enter_async_context(engine.ready())
+            self.engine = await loading
             return
         told: Table = {"model_instance_id": self.model.name}
-        yield {"type": "model_load.start", **told}
-        loading = asyncio.ensure_future(stack.enter_async_context(engine.ready()))
+        task, shown = asyncio.ensure_future(loading), 0.0
         try:
-            shown = 0.0
-            while not (await asyncio.wait([loading], timeout=LOOK_SECONDS))[0]:
+            yield {"type": "model_load.start", **told}
+            while not (await asyncio.wait([task], timeout=LOOK_SECONDS))[0]:
                 if (progress := self._load_progress()) > shown:
                     shown = progress
                     yield {"type": "model_load.progress", **told, "progress": progress}
-            self.load_seconds = await loading
+            self.engine = await task
         finally:
-            loading.cancel()
-            await asyncio.gather(loading, return_exceptions=True)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        self.load_seconds = time.monotonic() - start
         yield {"type": "model_load.progress", **told, "progress": 1.0}
         yield {"type": "model_load.end", **told, "load_time_seconds": self.load_seconds}
 
