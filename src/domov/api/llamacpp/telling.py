@@ -12,7 +12,7 @@ from domov.api.ollama.describing import capabilities, known
 from domov.api.openai.models import model_row
 from domov.app import App
 from domov.engine.scheduler import Row
-from domov.errors import BadModelFile, BadOption, BadRequest
+from domov.errors import BadRequest, DomovError
 from domov.store.models import Model
 
 Table = dict[str, Any]
@@ -38,7 +38,7 @@ def _described(domov: App, model: Model) -> Table:
     """Of a file that is damaged, or whose options can't be, nothing."""
     try:
         shape, able = known(model).shape, _able(domov, model)
-    except (BadModelFile, BadOption, OSError):
+    except (DomovError, OSError):
         return {}
     reads = ["text", *(["image"] if "vision" in able else []), *(["audio"] if "audio" in able else [])]
     return {

@@ -7,7 +7,7 @@ from typing import Any
 from domov.api.ollama.describing import Known, capabilities, known
 from domov.app import App
 from domov.engine.scheduler import Row
-from domov.errors import BadModelFile, BadOption
+from domov.errors import DomovError
 from domov.options import ModelOptions
 from domov.store.models import Model
 from domov.units import human_count
@@ -39,7 +39,7 @@ class Described:
 
 
 def described(domov: App, model: Model) -> Described:
-    """Raises BadModelFile, and BadOption for options that don't fit the file."""
+    """Raises BadModelFile, and BadOption or NoSuchModel for options that don't fit the file."""
     row = domov.scheduler.row(model)
     return Described(model, known(model), domov.options(model), row if row and row.state != "loading" else None)
 
@@ -49,7 +49,7 @@ def all_described(domov: App) -> Iterator[Described]:
     for model in domov.models.all():
         try:
             found = described(domov, model)
-        except (BadModelFile, BadOption, OSError):
+        except (DomovError, OSError):
             continue
         if found.options.task != "reranking":
             yield found
@@ -64,7 +64,10 @@ def model_table(found: Described) -> Table:
         "publisher": publisher(found.model),
         "key": found.model.name,
         "display_name": _display_name(found),
-        "quantization": {"name": shape.quantization, "bits_per_weight": round(8 * size_bytes / shape.parameters, 2)},
+        "quantization": {
+            "name": shape.quantization,
+            "bits_per_weight": round(8 * size_bytes / max(1, shape.parameters), 2),
+        },
         "size_bytes": size_bytes,
         "params_string": human_count(shape.parameters),
         "loaded_instances": [{"id": found.model.name, "config": config_table(found, found.row)}] if found.row else [],

@@ -13,7 +13,7 @@ from domov.api.lmstudio.errors import error_table
 from domov.api.models import no_path
 from domov.app import App
 from domov.errors import BadRequest, Broken, DomovError
-from domov.store.download import Progress
+from domov.store.download import CHECKING, Progress
 from domov.store.names import HubName, parse, shown
 
 Table = dict[str, Any]
@@ -59,7 +59,7 @@ class Job:
         return "downloading" if self.ended is None else "failed" if self.error else "completed"
 
     def note(self, progress: Progress) -> None:
-        if progress.total_bytes is None:
+        if progress.total_bytes is None or progress.step == CHECKING:
             return
         if self.total_bytes is None:
             self.begun_bytes = progress.done_bytes
