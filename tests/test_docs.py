@@ -15,6 +15,10 @@ from domov.api.anthropic import request as anthropic
 from domov.api.errors import STATUS
 from domov.api.kobold import fields as kobold_fields
 from domov.api.kobold import routes as kobold
+from domov.api.llamacpp import completion
+from domov.api.llamacpp import routes as llamacpp
+from domov.api.lmstudio import downloads, loading
+from domov.api.lmstudio import request as lmstudio
 from domov.api.ollama import bodies, fields, routes, storing
 from domov.api.ollama.messages import ChatMessage
 from domov.api.openai import chat, completions, native, vectors
@@ -60,7 +64,8 @@ def test_every_field_of_a_request_is_documented() -> None:
     page = (ROOT / "docs" / "api.md").read_text("utf-8")
     kinds: tuple[type[BaseModel], ...] = (chat.ChatBody, completions.CompletionBody, native.InfillBody)
     kinds += (vectors.EmbeddingBody, vectors.RerankBody, native.TokenizeBody, native.DetokenizeBody)
-    names = {*(name for kind in kinds for name in kind.model_fields), *chat.UNSUPPORTED}
+    kinds += (completion.CompletionBody, completion.PromptObject, llamacpp.EmbeddingBody)
+    names = {*(name for kind in kinds for name in kind.model_fields), *chat.UNSUPPORTED, *completion.UNSUPPORTED}
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []
 
 
@@ -68,6 +73,14 @@ def test_every_field_of_anthropics_requests_is_documented() -> None:
     _, _, page = (ROOT / "docs" / "api.md").read_text("utf-8").partition("## Anthropic")
     kinds: tuple[type[BaseModel], ...] = (anthropic.MessagesBody, anthropic.ToolBody)
     names = {*(name for kind in kinds for name in kind.model_fields), *anthropic.UNSUPPORTED}
+    assert [name for name in sorted(names) if f"`{name}`" not in page] == []
+
+
+def test_every_field_of_lm_studios_requests_is_documented() -> None:
+    _, _, page = (ROOT / "docs" / "api.md").read_text("utf-8").partition("## LM Studio")
+    kinds: tuple[type[BaseModel], ...] = (lmstudio.ChatBody, loading.LoadBody, loading.UnloadBody)
+    kinds += (downloads.DownloadBody,)
+    names = {name for kind in kinds for name in kind.model_fields}
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []
 
 

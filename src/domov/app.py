@@ -92,6 +92,11 @@ class App:
             when_loaded=self._note_plan,
         )
 
+    @cached_property
+    def asked_options(self) -> dict[str, dict[str, Any]]:
+        """What a program asked for, by the names of models, when it had them loaded: it stands above all settings."""
+        return {}
+
     def loaded_as(self, model: Model) -> Hashable:
         """The same for names of one file with the same options: one worker runs them."""
         return str(model.path), model.path.stat().st_mtime_ns, self._wanted(model, Tuning())
@@ -288,7 +293,8 @@ class App:
     def _wanted(self, model: Model, tuning: Tuning) -> ModelOptions:
         """The options as they are set, with names of files as they stand there."""
         names = [key for key in self.config.models_set if key != model.name and self._means(key, model)]
-        return self.config.options_of([*names, model.name], tuning.options)
+        set_by_hand = self.config.options_of([*names, model.name], tuning.options)
+        return replace(set_by_hand, **self.asked_options.get(model.name, {}))
 
     def _means(self, key: str, model: Model) -> bool:
         """Whether a key of the tables [models."KEY"] leads to the model."""

@@ -1,80 +1,107 @@
-"""How answers of every dialect are streamed: at the model's pace, and each wake-up once."""
+"""How answers are streamed, by an engine without a model: whoever reads slowly, leaves, or finds an error."""
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
 
 import pytest
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response
 
 from domov.api.answers import streaming
-from domov.errors import Busy, DomovError
+from domov.api.openai.answers import all_events, sse
+from domov.engine.fake import FakeEngine
+from domov.errors import Offline
+from domov.types import ChatRequest, Message
+
+WORDS = 40
+STORY = ChatRequest("m", (Message("user", "word " * WORDS),))
+SCOPE = {"type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}}
 
 
-class Chunks:
-    """Four chunks, the last two in one step. Knows how far it is, and whether it was closed."""
+class Reader:
+    """A client: reads as much as it likes, or hangs up. sent: what has reached it."""
 
-    def __init__(self, error: Exception | None = None) -> None:
-        self.made, self.closed, self.error = 0, False, error
+    def __init__(self) -> None:
+        self.reads, self.gone, self.sent = asyncio.Event(), asyncio.Event(), b""
 
-    async def __call__(self) -> AsyncGenerator[bytes, None]:
-        try:
-            for number in range(4):
-                if number < 3:
-                    await asyncio.sleep(0)
-                self.made += 1
-                yield b"%d" % number
-            if self.error:
-                raise self.error
-        finally:
-            self.closed = True
+    async def receive(self) -> dict[str, Any]:
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Any) -> None:
+        self.sent += message.get("body", b"")
+        if self.sent:
+            await self.reads.wait()
 
 
-def failed(error: DomovError) -> bytes:
-    return error.message.encode()
+async def told(engine: FakeEngine) -> AsyncGenerator[bytes, None]:
+    async with aclosing(all_events(engine, [STORY])) as events:  # type: ignore[type-var]
+        async for _, event in events:
+            yield sse(str(event))
 
 
-async def streamed(chunks: Chunks) -> AsyncGenerator[bytes, None]:
-    response = await streaming(chunks(), failed=failed, media_type="text/plain")
-    assert isinstance(response, StreamingResponse)
-    content = response.body_iterator
-    assert isinstance(content, AsyncGenerator)
-    return content
+async def respond(chunks: AsyncGenerator[bytes, None]) -> Response:
+    return await streaming(chunks, failed=lambda error: error.message.encode(), media_type="text/event-stream")
 
 
-async def test_a_reader_that_is_slow_holds_nothing_up_and_gets_the_rest_in_one_piece() -> None:
-    chunks = Chunks()
-    content = await streamed(chunks)
-    assert await anext(content) == b"0"
-    while not chunks.closed:
-        await asyncio.sleep(0)
-    assert [piece async for piece in content] == [b"123"]
+async def until_idle(engine: FakeEngine) -> None:
+    async with asyncio.timeout(10):
+        while engine.running:
+            await asyncio.sleep(0.001)
 
 
-async def test_what_is_made_in_one_step_goes_out_together() -> None:
-    assert [piece async for piece in await streamed(Chunks())] == [b"0", b"1", b"23"]
+async def test_a_reader_that_reads_nothing_holds_no_slot_once_the_answer_is_made() -> None:
+    engine, reader = FakeEngine(seconds_per_token=0.001), Reader()
+    response = await respond(told(engine))
+    sending = asyncio.ensure_future(response(dict(SCOPE), reader.receive, reader.send))
+    await until_idle(engine)
+    assert not sending.done() and reader.sent.count(b"word") < WORDS
+    reader.reads.set()
+    await sending
+    assert reader.sent.count(b"word") == WORDS
 
 
-async def test_a_reader_that_leaves_ends_the_work() -> None:
-    for steps in (0, 1):  # before the work goes on, and in its midst
-        chunks = Chunks()
-        content = await streamed(chunks)
-        await anext(content)
-        for _ in range(steps):
-            await asyncio.sleep(0)
-        await content.aclose()
-        del content
-        async with asyncio.timeout(10):
-            while not chunks.closed:
-                await asyncio.sleep(0)
-        assert chunks.made == 1
+async def test_a_reader_that_hangs_up_ends_the_answer_at_once() -> None:
+    engine, reader = FakeEngine(), Reader()
+    response = await respond(_then_for_ever(told(engine)))
+    sending = asyncio.ensure_future(response(dict(SCOPE), reader.receive, reader.send))
+    await asyncio.sleep(0)
+    assert engine.running == 1
+    reader.gone.set()
+    await sending
+    assert engine.running == 0
 
 
-async def test_an_error_in_the_middle_is_told_at_the_end() -> None:
-    content = await streamed(Chunks(Busy("too many", retry_seconds=1)))
-    assert b"".join([piece async for piece in content]) == b"0123too many"
+async def _then_for_ever(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(chunks):
+        yield await anext(chunks)
+        await asyncio.Event().wait()
 
 
-async def test_an_error_that_is_a_fault_of_ours_is_not_hidden() -> None:
-    content = await streamed(Chunks(ZeroDivisionError()))
-    with pytest.raises(ZeroDivisionError):
-        [piece async for piece in content]
+async def test_an_answer_that_nobody_came_for_is_not_made() -> None:
+    engine, reader = FakeEngine(), Reader()
+    response = await respond(_then_for_ever(told(engine)))
+    reader.gone.set()
+    sending = asyncio.ensure_future(response(dict(SCOPE), reader.receive, reader.send))
+    await sending
+    assert engine.running == 0
+
+
+async def failing(*chunks: bytes) -> AsyncGenerator[bytes, None]:
+    for chunk in chunks:
+        yield chunk
+    raise Offline("no")
+
+
+async def test_an_error_before_the_first_chunk_keeps_its_status() -> None:
+    with pytest.raises(Offline):
+        await respond(failing(b""))
+
+
+async def test_an_error_after_it_is_told_behind_what_was_made() -> None:
+    reader = Reader()
+    reader.reads.set()
+    response = await respond(failing(b"one ", b"two "))
+    await response(dict(SCOPE), reader.receive, reader.send)
+    assert reader.sent == b"one two no"

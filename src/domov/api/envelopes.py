@@ -8,6 +8,7 @@ from fastapi.responses import Response
 
 from domov.api.anthropic import errors as anthropic
 from domov.api.kobold import errors as kobold
+from domov.api.lmstudio import errors as lmstudio
 from domov.api.ollama import errors as ollama
 from domov.api.openai import errors as openai
 from domov.errors import DomovError
@@ -36,6 +37,8 @@ def envelope_of(scope: Scope) -> Envelope:
         return Envelope(ollama.error_response, ollama.refusal)
     if speaks_kobold(scope):
         return Envelope(kobold.error_response, kobold.refusal)
+    if speaks_lmstudio(scope):
+        return Envelope(lmstudio.error_response, lmstudio.refusal)
     if speaks_anthropic(scope):
         return Envelope(anthropic.error_response, anthropic.refusal)
     return Envelope(openai.error_response, openai.refusal)
@@ -51,6 +54,11 @@ def speaks_kobold(scope: Scope) -> bool:
     if parts[0] == "api" and parts[1] in ("v1", "latest"):
         return parts[2] in KOBOLD
     return parts[0] == "sdapi" or (parts[0] == "api" and parts[1] in ("extra", "admin"))
+
+
+def speaks_lmstudio(scope: Scope) -> bool:
+    first, version, *rest = [*_parts(scope), "", ""]
+    return first == "api" and (version == "v0" or (version == "v1" and rest[0] in ("chat", "models")))
 
 
 def speaks_anthropic(scope: Scope) -> bool:

@@ -17,6 +17,8 @@ from domov.api.anthropic import routes as anthropic
 from domov.api.envelopes import envelope_of
 from domov.api.guard import Guard
 from domov.api.kobold import routes as kobold
+from domov.api.llamacpp import routes as llamacpp
+from domov.api.lmstudio import routes as lmstudio
 from domov.api.ollama import routes as ollama
 from domov.api.openai import routes as openai
 from domov.app import App
@@ -40,6 +42,8 @@ def create(domov: App) -> FastAPI:
     api.include_router(ollama.router(domov))
     api.include_router(anthropic.router(domov))
     api.include_router(kobold.router(domov))
+    api.include_router(lmstudio.router(domov))
+    api.include_router(llamacpp.router(domov))
     api.include_router(loaded.router(domov))
     api.include_router(own.router(domov))
 

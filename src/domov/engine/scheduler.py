@@ -158,6 +158,11 @@ class Scheduler:
         shown = [x for x in self._loaded.values() if x.ready or x.users]
         return sorted(shown, key=lambda x: (x.users, x.used_seconds), reverse=True)
 
+    def row(self, model: Model) -> Row | None:
+        """A model, as it is wanted now, if it is loaded or loading under whatever name."""
+        loaded = self._loaded.get(self._key(model))
+        return self._row(loaded) if loaded and (loaded.ready or loaded.users) else None
+
     async def forget(self, conversation: str) -> None:
         """Has all models forget what they have read of a conversation."""
         for loaded in list(self._loaded.values()):

@@ -32,7 +32,10 @@ class FakeApp(App):
     def scheduler(self) -> Scheduler:
         plan = Plan(context_tokens=CONTEXT_TOKENS, slots=1 << 16, threads=1, weights_bytes=0, cache_bytes=0)
         return Scheduler(
-            lambda model: (self.engine, plan), key=lambda m: m.name, free_bytes=lambda: 1 << 40, keep_alive_seconds=-1
+            lambda model, idle_bytes: (self.engine, plan),
+            key=lambda m: m.name,
+            free_bytes=lambda: 1 << 40,
+            keep_alive_seconds=-1,
         )
 
 

@@ -13,7 +13,6 @@ from domov.api.openai import chat, completions, native, vectors
 from domov.api.openai.answers import Asked, all_events, collected, several, streamed
 from domov.app import App
 from domov.engine.scheduler import Scheduled
-from domov.errors import BadRequest
 from domov.types import CompletionRequest
 
 
@@ -57,10 +56,8 @@ def _native(domov: App) -> APIRouter:
     @routes.post("/tokenize")
     async def tokenize(body: native.TokenizeBody) -> Response:
         """The tokens of a text."""
-        if body.add_special:
-            raise BadRequest("add_special is not supported", hint="leave add_special out")
         engine, _ = engine_of(domov, body.model)
-        tokens = await engine.tokenize(body.content, special=body.parse_special)
+        tokens = await engine.tokenize(body.content, special=body.parse_special, first=body.add_special)
         if not body.with_pieces:
             return json_response({"tokens": list(tokens)})
         return json_response({"tokens": [{"id": n, "piece": await engine.detokenize([n])} for n in tokens]})
