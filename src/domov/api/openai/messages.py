@@ -60,7 +60,7 @@ def message_of(message: ChatMessage) -> Message:
     """Raises BadRequest for content that no model takes."""
     content: str | tuple[str | Media, ...] = message.content if isinstance(message.content, str) else ""
     if isinstance(message.content, list):
-        parts = tuple(_part(part) for part in message.content)
+        parts = tuple(part_of(part) for part in message.content)
         texts = all(isinstance(part, str) for part in parts)
         content = "".join(part for part in parts if isinstance(part, str)) if texts else parts
     return Message(
@@ -72,13 +72,13 @@ def message_of(message: ChatMessage) -> Message:
     )
 
 
-def _part(part: Part) -> str | Media:
+def part_of(part: Part) -> str | Media:
     if part.type in ("text", "input_text"):
         return part.text or ""
     if part.type == "refusal":
         return part.refusal or ""
     if part.type == "image_url" and part.image_url is not None:
-        return _image(part.image_url if isinstance(part.image_url, str) else part.image_url.url)
+        return image_of(part.image_url if isinstance(part.image_url, str) else part.image_url.url)
     if part.type == "input_audio" and part.input_audio is not None:
         if part.input_audio.format not in SOUNDS:
             raise BadRequest("input_audio.format is wav or mp3")
@@ -87,7 +87,7 @@ def _part(part: Part) -> str | Media:
     raise BadRequest(f"content of the type {part.type[:40]} is not supported, or is not all there")
 
 
-def _image(url: str) -> Media:
+def image_of(url: str) -> Media:
     found = _DATA.match(url)
     if found is None:
         raise BadRequest(

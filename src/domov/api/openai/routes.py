@@ -11,6 +11,7 @@ from domov.api.disconnect import unless_disconnected
 from domov.api.models import engine_of
 from domov.api.openai import chat, completions, native, vectors
 from domov.api.openai.answers import Asked, all_events, collected, several, streamed
+from domov.api.openai.responses import routes as responses
 from domov.app import App
 from domov.engine.scheduler import Scheduled
 from domov.errors import BadRequest
@@ -20,6 +21,7 @@ from domov.types import CompletionRequest
 def router(domov: App) -> APIRouter:
     routes = APIRouter()
     routes.include_router(_openai(domov), tags=["OpenAI"])
+    routes.include_router(responses.router(domov), tags=["OpenAI"])
     routes.include_router(_native(domov), tags=["llama.cpp"])
     return routes
 
