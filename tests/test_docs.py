@@ -16,6 +16,8 @@ from domov.api.errors import STATUS
 from domov.api.ollama import bodies, fields, routes, storing
 from domov.api.ollama.messages import ChatMessage
 from domov.api.openai import chat, completions, native, vectors
+from domov.api.openai import fields as openai_fields
+from domov.api.openai.responses import body
 from domov.cli import errors as cli_errors
 from domov.cli.main import COMMANDS
 from tests.api.conftest import serving
@@ -59,6 +61,13 @@ def test_every_field_of_a_request_is_documented() -> None:
     kinds: tuple[type[BaseModel], ...] = (chat.ChatBody, completions.CompletionBody, native.InfillBody)
     kinds += (vectors.EmbeddingBody, vectors.RerankBody, native.TokenizeBody, native.DetokenizeBody)
     names = {*(name for kind in kinds for name in kind.model_fields), *chat.UNSUPPORTED}
+    assert [name for name in sorted(names) if f"`{name}`" not in page] == []
+
+
+def test_every_field_of_a_response_is_documented() -> None:
+    _, _, page = (ROOT / "docs" / "api.md").read_text("utf-8").partition("## Responses")
+    own = body.ResponseBody.model_fields.keys() - openai_fields.TextBody.model_fields.keys()
+    names = {*own, *body.UNSUPPORTED, *body.IGNORED}
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []
 
 
