@@ -55,6 +55,8 @@ from domov.store.shape import ModelShape, shape_of
 from domov.types import Overflow
 
 if TYPE_CHECKING:
+    from domov.batches.files import Files
+    from domov.batches.jobs import Jobs
     from domov.chats.answers import Answers
     from domov.database import Database
 
@@ -79,6 +81,18 @@ class App:
         from domov.chats.answers import Answers
 
         return Answers(self.database)
+
+    @cached_property
+    def files(self) -> "Files":
+        from domov.batches.files import Files
+
+        return Files(self.database, self.config.files)
+
+    @cached_property
+    def jobs(self) -> "Jobs":
+        from domov.batches.jobs import Jobs
+
+        return Jobs(self.database)
 
     @cached_property
     def scheduler(self) -> Scheduler:

@@ -83,6 +83,10 @@ class Config:
         return self.home / "domov.db"
 
     @property
+    def files(self) -> Path:
+        return self.home / "files"
+
+    @property
     def calibrations(self) -> Path:
         return self.home / "calibration"
 

@@ -1,8 +1,7 @@
 """Responses that are kept: gone on from, looked up, listed and deleted. All of it reads or writes the database."""
 
 import time
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from domov.api.openai.responses.body import ResponseBody
 from domov.api.openai.responses.items import Item, listed
@@ -80,31 +79,6 @@ def body_of(domov: App, id: str) -> dict[str, Any]:
 
 def response_of(domov: App, id: str) -> dict[str, Any]:
     return {key: value for key, value in body_of(domov, id).items() if key != INPUT}
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A part of a list, as OpenAI's clients ask for it."""
-
-    limit: int
-    order: Literal["asc", "desc"] = "desc"
-    after: str | None = None
-
-    def of(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
-        """The rows, given in ascending order, that belong to it. Raises BadRequest for an `after` that is none."""
-        rows = rows if self.order == "asc" else rows[::-1]
-        ids = [row["id"] for row in rows]
-        if self.after is not None and self.after not in ids:
-            raise BadRequest(f"after is not in the list: {self.after[:100]}")
-        start = ids.index(self.after) + 1 if self.after is not None else 0
-        shown = rows[start : start + self.limit]
-        return {
-            "object": "list",
-            "data": shown,
-            "first_id": shown[0]["id"] if shown else None,
-            "last_id": shown[-1]["id"] if shown else None,
-            "has_more": start + self.limit < len(rows),
-        }
 
 
 def delete(domov: App, id: str) -> str:

@@ -5,7 +5,7 @@ import time
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
@@ -13,6 +13,7 @@ from fastapi.responses import Response
 from domov.api.answers import json_response, streaming
 from domov.api.disconnect import unless_disconnected
 from domov.api.models import engine_of
+from domov.api.openai.paging import Order, Page
 from domov.api.openai.responses import kept
 from domov.api.openai.responses.answer import Answer, sse
 from domov.api.openai.responses.body import ResponseBody
@@ -57,12 +58,12 @@ def router(domov: App) -> APIRouter:
     async def input_items(
         id: str,
         limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = 20,
-        order: Literal["asc", "desc"] = "desc",
+        order: Order = "desc",
         after: Annotated[str | None, Query(max_length=200)] = None,
     ) -> Response:
         """What a response was asked."""
         body = await asyncio.to_thread(kept.body_of, domov, id)
-        return json_response(kept.Page(limit, order, after).of(body[kept.INPUT]))
+        return json_response(Page(limit, order, after).of(body[kept.INPUT]))
 
     @routes.post("/v1/responses/{id}/cancel")
     async def cancel(id: str) -> Response:
