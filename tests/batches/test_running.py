@@ -119,7 +119,7 @@ async def test_files_without_their_last_transaction_are_written_again_to_the_sam
         def finish(self, *_: Any, **__: Any) -> None:
             raise DiskFull("no space left")
 
-    full = Runner(Full(house.database), house.files, house.answer, house.home / "lock")
+    full = Runner(Full(house.database), house.files, house.answer, house.home / "lock", clock=lambda: house.now)
     with pytest.raises(DiskFull):
         await full.step()
     (output,) = {path.name for path in house.files.folder.iterdir()} - {batch.input_file}
