@@ -15,7 +15,7 @@ from domov.api.anthropic import request as anthropic
 from domov.api.errors import STATUS
 from domov.api.ollama import bodies, fields, routes, storing
 from domov.api.ollama.messages import ChatMessage
-from domov.api.openai import batches, chat, completions, native, vectors
+from domov.api.openai import batches, chat, completions, native, transcriptions, vectors
 from domov.api.openai import fields as openai_fields
 from domov.api.openai.responses import body
 from domov.cli import errors as cli_errors
@@ -64,18 +64,11 @@ def test_every_field_of_a_request_is_documented() -> None:
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []
 
 
-def test_every_field_of_a_response_is_documented() -> None:
+def test_every_field_of_responses_files_batches_and_transcriptions_is_documented() -> None:
     _, _, page = (ROOT / "docs" / "api.md").read_text("utf-8").partition("## Responses")
-    own = body.ResponseBody.model_fields.keys() - openai_fields.TextBody.model_fields.keys()
-    names = {
-        *own,
-        *body.UNSUPPORTED,
-        *body.IGNORED,
-        *batches.BatchBody.model_fields,
-        "file",
-        "purpose",
-        "expires_after",
-    }
+    names = body.ResponseBody.model_fields.keys() - openai_fields.TextBody.model_fields.keys()
+    names |= {*body.UNSUPPORTED, *body.IGNORED, *batches.BatchBody.model_fields, "purpose", "expires_after"}
+    names |= {*transcriptions.FIELDS, *transcriptions.UNSUPPORTED, *transcriptions.IGNORED}
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []
 
 
