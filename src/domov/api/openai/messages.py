@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from domov.api.values import decoded
 from domov.errors import BadRequest
@@ -18,6 +18,8 @@ ROLES: dict[str, Role] = {
 }
 _DATA = re.compile(r"data:(image/[a-z0-9.+\-]{1,40});base64,")
 SOUNDS = ("wav", "mp3")
+UNSUPPORTED = ("audio", "function_call")  # of a message: what was said or called would be lost
+IGNORED = frozenset(("name",))
 
 
 class ImageUrl(BaseModel):
@@ -49,15 +51,20 @@ class Call(BaseModel):
 
 
 class ChatMessage(BaseModel):
+    model_config = ConfigDict(extra="allow")
     role: Literal["developer", "system", "user", "assistant", "tool"]
     content: str | list[Part] | None = None
     tool_calls: Annotated[list[Call], Field(max_length=512)] | None = None
     tool_call_id: str | None = None
     reasoning_content: str | None = None
+    refusal: str | None = None
 
 
 def message_of(message: ChatMessage) -> Message:
     """Raises BadRequest for content that no model takes."""
+    for name in UNSUPPORTED:
+        if (message.model_extra or {}).get(name) is not None:
+            raise BadRequest(f"{name} of a message is not supported", hint="send tool_calls, or the words themselves")
     content: str | tuple[str | Media, ...] = message.content if isinstance(message.content, str) else ""
     if isinstance(message.content, list):
         parts = tuple(part_of(part) for part in message.content)
@@ -65,7 +72,7 @@ def message_of(message: ChatMessage) -> Message:
         content = "".join(part for part in parts if isinstance(part, str)) if texts else parts
     return Message(
         ROLES[message.role],
-        content,
+        content or message.refusal or "",
         tuple(ToolCall(c.id, c.function.name, c.function.arguments) for c in message.tool_calls or ()),
         message.tool_call_id if message.role == "tool" else None,
         message.reasoning_content or "",

@@ -119,7 +119,7 @@ def seconds_of(sound: Media) -> float:
         raise BadRequest("how long an MP3 lasts is not known", hint="send WAV, or ask for the response_format json")
     try:
         with wave.open(io.BytesIO(sound.content)) as recording:
-            return recording.getnframes() / recording.getframerate()
+            return float(recording.getnframes() / recording.getframerate())
     except (wave.Error, EOFError, ZeroDivisionError) as error:
         raise BadRequest(f"file is no WAV that can be read: {error}") from error
 
