@@ -295,7 +295,9 @@ class App:
     def _wanted(self, model: Model, tuning: Tuning) -> ModelOptions:
         """The options as they are set, with names of files as they stand there."""
         names = [key for key in self.config.models_set if key != model.name and self._means(key, model)]
-        return self.config.options_of([*names, model.name], tuning.options)
+        preset = model.manifest.preset
+        told = {**tuning.options, **preset.options} if preset else tuning.options
+        return self.config.options_of([*names, model.name], told)
 
     def _means(self, key: str, model: Model) -> bool:
         """Whether a key of the tables [models."KEY"] leads to the model."""
