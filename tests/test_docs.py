@@ -21,7 +21,9 @@ from domov.api.lmstudio import downloads, loading
 from domov.api.lmstudio import request as lmstudio
 from domov.api.ollama import bodies, fields, routes, storing
 from domov.api.ollama.messages import ChatMessage
-from domov.api.openai import chat, completions, native, vectors
+from domov.api.openai import batches, chat, completions, native, transcriptions, vectors
+from domov.api.openai import fields as openai_fields
+from domov.api.openai.responses import body
 from domov.cli import errors as cli_errors
 from domov.cli.main import COMMANDS
 from tests.api.conftest import serving
@@ -66,6 +68,14 @@ def test_every_field_of_a_request_is_documented() -> None:
     kinds += (vectors.EmbeddingBody, vectors.RerankBody, native.TokenizeBody, native.DetokenizeBody)
     kinds += (completion.CompletionBody, completion.PromptObject, llamacpp.EmbeddingBody)
     names = {*(name for kind in kinds for name in kind.model_fields), *chat.UNSUPPORTED, *completion.UNSUPPORTED}
+    assert [name for name in sorted(names) if f"`{name}`" not in page] == []
+
+
+def test_every_field_of_responses_files_batches_and_transcriptions_is_documented() -> None:
+    _, _, page = (ROOT / "docs" / "api.md").read_text("utf-8").partition("## Responses")
+    names = body.ResponseBody.model_fields.keys() - openai_fields.TextBody.model_fields.keys()
+    names |= {*body.UNSUPPORTED, *body.IGNORED, *batches.BatchBody.model_fields, "purpose", "expires_after"}
+    names |= {*transcriptions.FIELDS, *transcriptions.UNSUPPORTED, *transcriptions.IGNORED}
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []
 
 

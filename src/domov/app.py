@@ -55,6 +55,8 @@ from domov.store.shape import ModelShape, shape_of
 from domov.types import Overflow
 
 if TYPE_CHECKING:
+    from domov.batches.files import Files
+    from domov.batches.jobs import Jobs
     from domov.chats.answers import Answers
     from domov.database import Database
 
@@ -81,6 +83,18 @@ class App:
         from domov.chats.answers import Answers
 
         return Answers(self.database)
+
+    @cached_property
+    def files(self) -> "Files":
+        from domov.batches.files import Files
+
+        return Files(self.database, self.config.files)
+
+    @cached_property
+    def jobs(self) -> "Jobs":
+        from domov.batches.jobs import Jobs
+
+        return Jobs(self.database)
 
     @cached_property
     def scheduler(self) -> Scheduler:
@@ -293,7 +307,9 @@ class App:
     def _wanted(self, model: Model, tuning: Tuning) -> ModelOptions:
         """The options as they are set, with names of files as they stand there."""
         names = [key for key in self.config.models_set if key != model.name and self._means(key, model)]
-        set_by_hand = self.config.options_of([*names, model.name], tuning.options)
+        preset = model.manifest.preset
+        told = {**tuning.options, **preset.options} if preset else tuning.options
+        set_by_hand = self.config.options_of([*names, model.name], told)
         return replace(set_by_hand, **self.asked_options.get(model.name, {}))
 
     def _means(self, key: str, model: Model) -> bool:

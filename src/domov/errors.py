@@ -10,6 +10,8 @@
         NoSuchModel
         NoSuchChat
         NoSuchAnswer        a kept answer that a request wants to go on from
+        NoSuchFile          a file that was sent, or that a batch has written
+        NoSuchBatch
       NoServer            no `domov serve` runs with this home
       Refused             allowed in principle, not here and now
         Offline             a connection while offline mode is on
@@ -69,6 +71,12 @@ class NoSuchChat(NotFound): ...
 
 
 class NoSuchAnswer(NotFound): ...
+
+
+class NoSuchFile(NotFound): ...
+
+
+class NoSuchBatch(NotFound): ...
 
 
 class NoServer(NotFound): ...

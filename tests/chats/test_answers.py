@@ -1,5 +1,6 @@
 """Kept answers: a chain of them is a conversation, and it is its owner's."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,15 @@ def test_what_goes_on_from_a_deleted_answer_begins_there(answers: Answers) -> No
     assert answers.conversation("resp_2") == (USER,)
     with pytest.raises(NoSuchAnswer):
         answers.get("resp_1")
+
+
+def test_the_oldest_go_where_there_are_too_many_or_they_are_too_old(answers: Answers) -> None:
+    for second in range(5):
+        answers.put(replace(answer(f"resp_{second}", USER), created_at=float(second)))
+    assert answers.prune(older_than=0, most=5) == []
+    assert sorted(answers.prune(older_than=0, most=3)) == ["resp_0", "resp_1"]
+    assert answers.prune(older_than=2.5, most=3) == ["resp_2"]
+    assert answers.get("resp_3") and answers.get("resp_4")
 
 
 def test_messages_of_every_kind_come_back_as_they_were() -> None:

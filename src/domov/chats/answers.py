@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Column, Float, ForeignKey, LargeBinary, RowMapping, Table, Text, delete, insert, select
+from sqlalchemy import Column, Float, ForeignKey, LargeBinary, RowMapping, Table, Text, delete, insert, or_, select
 
 from domov.chats.messages import from_json, to_json
 from domov.database import METADATA, Database
@@ -67,12 +67,16 @@ class Answers:
             raise NoSuchAnswer(f"no such answer: {id[:100]}", hint="it was not kept, or has been deleted")
         return _answer(row)
 
-    def conversation(self, id: str, *, owner: str = NOBODY) -> tuple[Message, ...]:
-        """All messages that led to an answer, and its own. Raises NoSuchAnswer."""
+    def chain(self, id: str, *, owner: str = NOBODY) -> list[KeptAnswer]:
+        """The answers that led to one, the first of them first, itself last. Raises NoSuchAnswer."""
         chain = [self.get(id, owner=owner)]
         while previous := chain[-1].previous:
             chain.append(self.get(previous, owner=owner))
-        return tuple(message for answer in reversed(chain) for message in answer.messages)
+        return chain[::-1]
+
+    def conversation(self, id: str, *, owner: str = NOBODY) -> tuple[Message, ...]:
+        """All messages that led to an answer, and its own. Raises NoSuchAnswer."""
+        return tuple(message for answer in self.chain(id, owner=owner) for message in answer.messages)
 
     def delete(self, id: str, *, owner: str = NOBODY) -> None:
         """What goes on from it begins where it ended. Raises NoSuchAnswer."""
@@ -80,6 +84,15 @@ class Answers:
         with self.database.transaction() as connection:
             if not connection.execute(query).rowcount:
                 raise NoSuchAnswer(f"no such answer: {id[:100]}", hint="it was not kept, or has been deleted")
+
+    def prune(self, *, older_than: float, most: int) -> list[str]:
+        """Deletes what is older than a time (seconds since 1970), and the oldest beyond a number. Returns their ids."""
+        newest = select(ANSWERS.c.created_at).order_by(ANSWERS.c.created_at.desc())
+        with self.database.transaction() as connection:
+            first_too_many = connection.execute(newest.offset(most).limit(1)).scalar()
+            oldest = ANSWERS.c.created_at < older_than
+            gone = oldest if first_too_many is None else or_(oldest, ANSWERS.c.created_at <= first_too_many)
+            return list(connection.execute(delete(ANSWERS).where(gone).returning(ANSWERS.c.id)).scalars())
 
 
 def _answer(row: RowMapping) -> KeptAnswer:

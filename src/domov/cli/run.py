@@ -18,6 +18,7 @@ from domov.engine.protocol import Engine
 from domov.errors import BadName, BadRequest, NoSuchModel
 from domov.store.models import Model
 from domov.store.names import LocalName, parse
+from domov.store.preset import NOTHING, applied
 from domov.types import ChatRequest, Message, Sampling
 
 LOADING_SECONDS = 1.0  # longer than this, a person is told
@@ -74,7 +75,8 @@ async def ask(domov: app.App, model: Model, prompt: str, options: Options, *, as
     """One question, one answer, on standard output."""
     system = (Message("system", options.system),) if options.system else ()
     messages = (*system, Message("user", prompt))
-    request = ChatRequest(model.name, messages, options.sampling, max_tokens=options.max_tokens)
+    asked = ChatRequest(model.name, messages, options.sampling, max_tokens=options.max_tokens)
+    request = with_preset(asked, model)
     answer = Answer()
     engine = domov.open_engine(model)
     try:
@@ -88,6 +90,13 @@ async def ask(domov: app.App, model: Model, prompt: str, options: Options, *, as
         print_json({"model": model.name, "answer": answer.text, **reasoning, **stats_table(answer, memory)})
     elif options.stats:
         print_stats(answer, memory)
+
+
+def with_preset(request: ChatRequest, model: Model) -> ChatRequest:
+    """The request with what the model's name adds to it."""
+    given = applied(request, model.manifest.preset or NOTHING).request
+    assert isinstance(given, ChatRequest)
+    return given
 
 
 async def load(engine: Engine) -> None:

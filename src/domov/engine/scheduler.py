@@ -17,6 +17,7 @@ from domov.engine.protocol import Abilities, Engine, Tokenizer
 from domov.errors import BadRequest, Busy
 from domov.sizing.plan import Plan
 from domov.store.models import Model
+from domov.store.preset import Applied, applied
 from domov.types import ChatRequest, CompletionRequest, Embeddings, Event, Ranking
 
 ROOM_SECONDS = 60.0  # how long a request waits for running models to make room
@@ -283,12 +284,18 @@ class Scheduled:
             return await engine.start()
 
     async def stream(self, request: ChatRequest | CompletionRequest) -> AsyncIterator[Event]:
+        given = self._given(request)
         async with (
             self._scheduler.use(self._model, request.keep_alive_seconds) as engine,
-            aclosing(engine.stream(request)) as events,  # type: ignore[type-var]
+            aclosing(engine.stream(given.request)) as events,  # type: ignore[type-var]
         ):
             async for event in events:
-                yield event
+                yield given.told(event) if given.added else event
+
+    def _given(self, request: ChatRequest | CompletionRequest) -> Applied:
+        """The request with what the model's name adds to it."""
+        preset = self._model.manifest.preset
+        return applied(request, preset) if preset else Applied(request)
 
     async def embed(self, texts: Sequence[str | tuple[int, ...]]) -> Embeddings:
         async with self._scheduler.use(self._model) as engine:
@@ -308,7 +315,9 @@ class Scheduled:
 
     async def render(self, request: ChatRequest) -> str:
         async with self._tokenizer() as tokenizer:
-            return await tokenizer.render(request)
+            given = self._given(request).request
+            assert isinstance(given, ChatRequest)
+            return await tokenizer.render(given)
 
     @asynccontextmanager
     async def _tokenizer(self) -> AsyncIterator[Tokenizer]:

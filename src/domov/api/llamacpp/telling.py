@@ -8,7 +8,7 @@ import importlib.metadata
 from pathlib import Path
 from typing import Any
 
-from domov.api.ollama.describing import capabilities, known
+from domov.api.ollama.describing import capabilities, details, known
 from domov.api.openai.models import model_row
 from domov.app import App
 from domov.engine.scheduler import Row
@@ -23,7 +23,13 @@ def models_table(domov: App, failed: set[str]) -> Table:
     rows = []
     for model in domov.models.all():
         row = domov.scheduler.row(model)
-        rows.append({**model_row(model), **_described(domov, model), "status": _status(row, model.name in failed)})
+        rows.append(
+            {
+                **model_row(model, details(model)),
+                **_described(domov, model),
+                "status": _status(row, model.name in failed),
+            }
+        )
     return {"object": "list", "data": rows}
 
 
