@@ -14,7 +14,7 @@ LAYERS = (
     ("cli",),
     ("api", "web"),
     ("app",),
-    ("route", "documents", "optimize", "tune", "chats"),
+    ("route", "documents", "optimize", "tune", "chats", "access"),
     ("engine", "meter"),
     ("sizing",),
     ("hardware", "store"),
@@ -104,7 +104,7 @@ def test_nothing_but_outbound_and_the_worker_engine_opens_connections() -> None:
         "engine/connection.py",
         "engine/llamacpp.py",
         "engine/worker.py",
-        "api/server.py",
+        "api/listening.py",
         "engine/sandbox.py",
     }
     clients = {"aiohttp", "http.client", "urllib.request", "socket", "httpx", "requests", "ftplib", "smtplib"}

@@ -10,13 +10,15 @@
         NoSuchModel
         NoSuchChat
         NoSuchAnswer        a kept answer that a request wants to go on from
+      NoSuchKey           a caller's key
       NoServer            no `domov serve` runs with this home
       Refused             allowed in principle, not here and now
         Offline             a connection while offline mode is on
         PortInUse
         HomeUnusable        DOMOV_HOME can't be read or written
         DiskFull
-        Busy                more requests than it takes: come back in `retry_seconds`
+        NotPermitted        the caller's key does not give this
+      Busy                more requests than it takes: come back in `retry_seconds`
       Broken              a part outside this process failed
         BadModelFile        not a model, or a damaged one
         DownloadFailed      a hub or index answered with something else than the file
@@ -71,6 +73,9 @@ class NoSuchChat(NotFound): ...
 class NoSuchAnswer(NotFound): ...
 
 
+class NoSuchKey(NotFound): ...
+
+
 class NoServer(NotFound): ...
 
 
@@ -87,6 +92,9 @@ class HomeUnusable(Refused): ...
 
 
 class DiskFull(Refused): ...
+
+
+class NotPermitted(Refused): ...
 
 
 class Busy(Refused):
