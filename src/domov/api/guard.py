@@ -46,10 +46,16 @@ PREFLIGHT = Admitted(Caller(), Rule("open", ("OPTIONS",), ""))  # a browser asks
 
 class Guard:
     def __init__(
-        self, app: App, *, origins: Origins, admission: Admission, most_body_bytes: int = MOST_BODY_BYTES
+        self,
+        app: App,
+        *,
+        origins: Origins,
+        admission: Admission,
+        most_body_bytes: int = MOST_BODY_BYTES,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.app, self.origins, self.admission = app, origins, admission
-        self.most_body_bytes, self._waiting = most_body_bytes, 0
+        self.most_body_bytes, self._sleep, self._waiting = most_body_bytes, sleep, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -148,7 +154,7 @@ class Guard:
         if refusal.delay_seconds and self._waiting < MOST_WAITING:
             self._waiting += 1
             try:
-                await asyncio.sleep(refusal.delay_seconds)
+                await self._sleep(refusal.delay_seconds)
             finally:
                 self._waiting -= 1
         response = envelope_of(scope).of_refusal(refusal.status, refusal.words)
@@ -210,7 +216,7 @@ def _rule(scope: Scope) -> Rule | None:
 
 
 def _no_such_path(scope: Scope) -> Refusal:
-    if other_methods(scope["path"]):
+    if all(map(other_methods, _paths(scope))):
         return Refusal(405, f"not with {scope['method']}")
     return Refusal(404, f"no such path: {scope['path'][:200]}")
 
