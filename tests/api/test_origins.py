@@ -21,7 +21,12 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     yield Guarded(tmp_path_factory.mktemp("home"), keys_required=False)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def keyed(local: Guarded) -> Guarded:
+    return local.but(keys_required=True)
+
+
+@pytest.fixture(scope="module")
 def open_to_page(local: Guarded) -> Guarded:
     return local.but(origins=LAN)
 
@@ -35,8 +40,9 @@ def test_names_of_this_server(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["", "evil.example", "ai.example.org.evil", "xai.example.org", "home.example", "evil-home.example",
-             "localhost.", "localhost:", "localhost:123456", "localhost:x", "user@localhost", "localhost/x", "localhost#",
+    "host",
+    ["", "evil.example", "ai.example.org.evil", "xai.example.org", "home.example", "evil-home.example",
+     "localhost.", "localhost:", "localhost:123456", "localhost:x", "user@localhost", "localhost/x", "localhost#",
              "localhost\x00", "localhost,evil", "127.1", "0x7f.1", "2130706433", "127.0.0.1.nip.io", "[::1", "::1",
              "[fe80::1%eth0]", "[::1]x", "*", "*.home.example", "ĺocalhost", "192.168.1.5.evil", "999.1.1.1"],
 )  # fmt: skip
@@ -131,15 +137,16 @@ async def test_behind_a_trusted_proxy_with_tls_the_page_is_its_own(tmp_path: Pat
 
 
 PATHS = [
-    *("//v1/models", "/v1//models", "/v1/./models", "/v1/../api/domov/keys", "/healthz/../api/domov/keys", "/v1/models/.."),
-    *("/v1/%2e%2e/api/domov/keys", "/v1/.%2E/api/domov/keys", "/healthz/%2e%2e/v1/models", "/v1/models;x=1", "/v1/models%3bx"),
-    *("/v1\\models", "/v1/%5c..%5c", "/v1/models%00", "/v1/models%0a", "/api/domov/keys%00/healthz", "/v1/%2f/models"),
-]  # fmt: skip
+    *("//v1/models", "/v1//models", "/v1/./models", "/v1/../api/domov/keys", "/healthz/../api/domov/keys"),
+    *("/v1/models/..", "/v1/%2e%2e/api/domov/keys", "/v1/.%2E/api/domov/keys", "/healthz/%2e%2e/v1/models"),
+    *("/v1/models;x=1", "/v1/models%3bx", "/v1\\models", "/v1/%5c..%5c", "/v1/models%00", "/v1/models%0a"),
+    *("/api/domov/keys%00/healthz", "/v1/%2f/models"),
+]
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_a_path_that_programs_read_differently_is_refused(tmp_path: Path, local: Guarded, path: str) -> None:
-    for guarded in (local, Guarded(tmp_path)):
+async def test_a_path_that_programs_read_differently_is_refused(keyed: Guarded, local: Guarded, path: str) -> None:
+    for guarded in (local, keyed):
         assert (await guarded.ask("GET", path)).status == 400
 
 
@@ -147,11 +154,11 @@ async def test_a_path_that_programs_read_differently_is_refused(tmp_path: Path, 
     "path",
     ["/healthz%2f", "/%68ealthz", "/healthz%20", "/HEALTHZ", "/healthz/", "/api%2fdomov%2fkeys", "/%61pi/domov/keys",
      "/api/domov%2fkeys", "/v1%2Fmodels", "/API/domov/keys", "/api/domov/keys%2f", "/api/%64omov/keys", "/%2e/healthz",
-     "/healthz%252f", "/api/tags%3f", "/%c0%ae", "/v1/models?x=/healthz", "/?/../healthz", "/v1/models#/healthz"],
+     "/healthz%252f", "/api/tags%3f", "/%c0%ae", "/v1/models?x=/healthz", "/v1/models#/healthz"],
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE", "OPTIONS", "TRACE", "CONNECT", "get", "PROPFIND"])
-async def test_no_way_of_writing_a_path_or_method_opens_it(tmp_path: Path, method: str, path: str) -> None:
-    assert (await Guarded(tmp_path).ask(method, path)).status in (400, 401)
+async def test_no_way_of_writing_a_path_or_method_opens_it(keyed: Guarded, method: str, path: str) -> None:
+    assert (await keyed.ask(method, path)).status in (400, 401)
 
 
 async def test_a_lesser_key_does_not_reach_more_through_a_path_written_otherwise(tmp_path: Path) -> None:
@@ -173,7 +180,7 @@ async def test_a_websocket_is_closed_before_it_is_opened(local: Guarded) -> None
         return {"type": "websocket.connect"}
 
     scope = {"type": "websocket", "path": "/v1/models", "headers": []}
-    await local.guard(scope, receive, send)  # type: ignore[arg-type]
+    await local.guard(scope, receive, send)
     assert sent == [{"type": "websocket.close", "code": 1008}]
 
 
@@ -182,7 +189,7 @@ async def test_the_largest_body_is_a_setting(local: Guarded) -> None:
     body = b'{"conversation": "' + b"x" * 1000 + b'"}'
     assert (await small.ask("POST", "/api/domov/forget", body=body)).status == 413
     assert (await local.ask("POST", "/api/domov/forget", body=body)).status == 200
-    for length in ("-1", "1e3", "", "0x10", "9" * 5000, "١"[:0] + " 5"):
+    for length in ("-1", "1e3", "", "0x10", "9" * 5000, " 5"):
         lies = await small.ask(
             "POST", "/api/domov/forget", ("content-length", length), ("content-type", "application/json")
         )
