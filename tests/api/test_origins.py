@@ -5,6 +5,8 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from domov import config
 from domov.access.keys import Grant
@@ -170,6 +172,30 @@ async def test_a_lesser_key_does_not_reach_more_through_a_path_written_otherwise
     guarded.domov.database.close()
 
 
+WORDS = st.sampled_from(
+    ["v1", "models", "api", "domov", "keys", "healthz", "..", ".", "%2e", "%2f", "", ";", "%00", "x"]
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    method=st.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE"]),
+    path=st.lists(WORDS, max_size=6).map(lambda parts: "/" + "/".join(parts)),
+    headers=st.lists(
+        st.tuples(
+            st.sampled_from(["authorization", "x-api-key", "api-key", "origin", "content-type", "x-forwarded-for"]),
+            st.text(st.characters(min_codepoint=1, max_codepoint=255), max_size=20),
+        ),
+        max_size=4,
+    ),
+)
+async def test_whatever_is_sent_without_a_key_opens_nothing(
+    keyed: Guarded, method: str, path: str, headers: list[tuple[str, str]]
+) -> None:
+    answer = await keyed.ask(method, path, *headers)
+    assert answer.status in (400, 401, 403) or path in ("/", "/healthz"), (method, path, headers, answer)
+
+
 async def test_a_websocket_is_closed_before_it_is_opened(local: Guarded) -> None:
     sent = []
 
@@ -196,7 +222,7 @@ async def test_the_largest_body_is_a_setting(local: Guarded) -> None:
         assert lies.status == 413, length
 
 
-def settings(tmp_path: Path, **values: str) -> config.Config:
+def config_of(tmp_path: Path, **values: str) -> config.Config:
     return config.load({"DOMOV_HOME": str(tmp_path), **{f"DOMOV_{k.upper()}": v for k, v in values.items()}})
 
 
@@ -218,12 +244,12 @@ def settings(tmp_path: Path, **values: str) -> config.Config:
 )
 def test_a_setting_that_is_not_of_the_form_is_an_error_that_names_it(tmp_path: Path, key: str, value: str) -> None:
     with pytest.raises(BadOption, match=key) as caught:
-        from_config(settings(tmp_path, **{key: value}), port=1, scheme="http", keys_required=True, any_address=True)
+        from_config(config_of(tmp_path, **{key: value}), port=1, scheme="http", keys_required=True, any_address=True)
     assert caught.value.hint
 
 
 def test_every_page_may_call_only_where_keys_are_asked_for(tmp_path: Path) -> None:
-    every = settings(tmp_path, allowed_origins="*")
+    every = config_of(tmp_path, allowed_origins="*")
     with pytest.raises(BadOption, match="allowed_origins"):
         from_config(every, port=1, scheme="http", keys_required=False, any_address=False)
     assert from_config(every, port=1, scheme="http", keys_required=True, any_address=True).allows("https://any.example")

@@ -20,7 +20,7 @@ BEARER = 'Bearer realm="domov"'
 NEEDS_KEY = "this server needs a key: send it as Authorization: Bearer"
 QUERY_NAMES = frozenset(("api_key", "api-key", "apikey", "access_token", "x-api-key"))
 _BEARER = re.compile(rb"bearer +([^\s,]+)", re.IGNORECASE)
-_OWN = re.compile(rb"domov-[\w\-]{20}", re.IGNORECASE)
+_OWN = re.compile(rb"domov-[\w\-]{40}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
