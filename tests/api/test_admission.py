@@ -280,10 +280,13 @@ class TestModelsOfAKey:
             assert (await guarded.ask("GET", f"/v1/models/{model}", key=key)).status == 403
 
     def test_no_dialect_looks_models_up_past_the_callers_key(self) -> None:
-        """`api/models.py` is where a key's models are minded: `installed`, `shown`, `shown_rows`."""
+        """`api/models.py` is where a key's models are minded: `installed`, `shown`, `shown_rows`.
+
+        Of all models tell /metrics, of scope models, and what waits until nothing loads.
+        """
         api = Path(__file__).parents[2] / "src" / "domov" / "api"
         lookups = ("domov.models.all(", "domov.models.get(", "scheduler.rows(")
         for path in api.rglob("*.py"):
-            if path.name != "models.py" or path.parent != api:
+            if path.relative_to(api).as_posix() not in ("models.py", "metrics.py", "openai/inside.py"):
                 text = path.read_text("utf-8")
                 assert not [lookup for lookup in lookups if lookup in text], f"{path.name} goes past api/models.py"

@@ -15,6 +15,7 @@ from typing import Any
 from domov.access.callers import Caller, acting_for
 from domov.api import origins
 from domov.api.admission import Admission, Refusal, key_in_query
+from domov.api.bodies import JSON, SAFE, body_of, takes_blob, takes_form
 from domov.api.envelopes import Scope, envelope_of
 from domov.api.origins import Headers, Origins
 from domov.api.scopes import Rule, other_methods, rule_of
@@ -28,8 +29,6 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 MOST_BODY_BYTES = 64 << 20
 MOST_WAITING = 256  # callers with a wrong key that are made to wait at the same time
 ONCE = frozenset((b"host", b"origin", b"content-length", b"content-type", b"authorization", b"x-api-key", b"api-key"))
-SAFE = ("GET", "HEAD", "OPTIONS")
-_BLOB = re.compile(rb"/api/blobs/sha256(?::|%3[Aa])[0-9a-f]{64}")
 # What different programs read differently: empty and dotted parts, `;`, backslashes, control characters.
 _ODD = re.compile(r"//|/\.{1,2}(/|$)|[;\\\x00-\x1f\x7f]")
 _TOKENS = re.compile(r"[\w\-]+( *, *[\w\-]+)*")
@@ -111,7 +110,7 @@ class Guard:
                 return Refusal(400, f"the header {name.decode('latin-1')} stands twice")
             seen.add(name)
         if any(_ODD.search(path) for path in _paths(scope)):
-            return Refusal(400, "the path has parts that are empty, dots or not letters")
+            return Refusal(400, "the path has empty or dotted parts, or characters that programs read differently")
         if key_in_query(scope.get("query_string", b"")):
             return Refusal(
                 400, "a key in an address ends up in logs: send it as Authorization: Bearer, and make another"
@@ -139,15 +138,16 @@ class Guard:
         return origin if origin and self.origins.allows(origin.lower()) else ""
 
     def _body_refusal(self, scope: Scope, headers: Headers) -> Refusal | None:
+        body = body_of(scope, self.most_body_bytes)
         length = headers.get(b"content-length", "0")
-        kind = headers.get(b"content-type", "application/json").split(";")[0].strip().lower()
-        if takes_blob(scope) and length.isdigit() and kind in ("application/json", "application/octet-stream"):
-            return None
-        if not length.isdigit() or int(length[:20]) > self.most_body_bytes:
-            return Refusal(413, f"a request may have {self.most_body_bytes} bytes, this one has {length[:20]}")
+        kind = headers.get(b"content-type", JSON).split(";")[0].strip().lower()
+        most_bytes = self.most_body_bytes if body.most_bytes is None else body.most_bytes
+        too_long = body.most_bytes is not None and length.isdigit() and int(length[:20]) > most_bytes
+        if too_long or not length.isdigit():
+            return Refusal(413, f"a request may have {most_bytes} bytes, this one has {length[:20]}")
         has_body = scope["method"] not in SAFE and (length != "0" or b"transfer-encoding" in headers)
-        if has_body and kind != "application/json":
-            return Refusal(415, f"a body must be application/json, this one is {kind[:60]}")
+        if has_body and kind not in body.kinds:
+            return Refusal(415, f"a body must be {body.kinds[0]}, this one is {kind[:60]}")
         return None
 
     async def _refuse(self, refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
@@ -175,7 +175,7 @@ class Guard:
         return noted
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if takes_blob(scope):
+        if takes_blob(scope) or takes_form(scope):
             return await self.app(scope, receive, send)
         return await self._with_limit(scope, receive, send)
 
@@ -197,11 +197,6 @@ class Guard:
         if received > self.most_body_bytes:
             message = f"a request may have {self.most_body_bytes} bytes, this one has more"
             await envelope_of(scope).of_refusal(413, message)(scope, receive, send)
-
-
-def takes_blob(scope: Scope) -> bool:
-    """Whether the body is a model's file, of any length; its route counts the bytes and checks them."""
-    return scope["method"] == "POST" and bool(_BLOB.fullmatch(scope.get("raw_path") or scope["path"].encode()))
 
 
 def _paths(scope: Scope) -> tuple[str, str]:

@@ -7,6 +7,7 @@ server against this table.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from domov.access.keys import Scope
@@ -19,10 +20,15 @@ GET POST DELETE   /api/domov/keys
 GET POST DELETE   /api/domov/keys/*
 GET POST          /slots
 GET POST          /slots/*
+POST              /api/domov/documents
+DELETE            /api/domov/documents/*
 """
 # What changes, fetches or ends models for everybody, or makes connections, or tells of all that goes on.
 MODELS = """
 GET               /metrics
+POST              /lora-adapters
+GET               /api/domov/documents
+GET POST PUT      /api/domov/documents/*
 GET               /api/domov/machine
 GET               /api/domov/fit
 POST              /api/domov/unload
@@ -64,6 +70,7 @@ POST              /tokenize
 POST              /detokenize
 POST              /apply-template
 POST              /infill
+GET               /lora-adapters
 GET               /models
 GET               /models/*
 GET               /props
@@ -87,6 +94,8 @@ POST              /api/domov/forget
 OPEN = """
 GET               /
 GET               /healthz
+GET               /health
+GET               /v1/health
 """
 
 
@@ -116,6 +125,7 @@ def _rules() -> Iterator[Rule]:
 RULES = tuple(_rules())
 
 
+@lru_cache(4096)
 def rule_of(method: str, path: str) -> Rule | None:
     return next((rule for rule in RULES if method in rule.methods and rule.fits(path)), None)
 
