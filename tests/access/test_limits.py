@@ -55,14 +55,29 @@ async def test_what_is_used_is_written_and_there_after_a_restart(database: Datab
     spending.add(key.id, requests=1, tokens=30)
     spending.add(key.id, requests=1, tokens=12)
     assert spending.today(key.id) == Used(2, 42)
-    await asyncio.to_thread(spending.write)
+    await spending.write()
     again = Spending(lambda: database, clock)
     assert again.today(key.id) == Used(2, 42)
     again.add(key.id, tokens=8)
-    again.write()
+    await again.write()
     assert Spending(lambda: database, clock).all_today() == {key.id: Used(2, 50)}
     clock.moment += 86400
     assert again.today(key.id) == Used()
+
+
+async def test_what_can_t_be_written_is_written_the_next_time(database: Database, keys: Keys) -> None:
+    key, _ = keys.add(Grant("x"))
+    spending = Spending(lambda: database)
+    spending.add(key.id, tokens=5)
+    with database.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE key_usage RENAME TO away")
+    await spending.write()
+    spending.add(key.id, tokens=2)
+    with database.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE away RENAME TO key_usage")
+    await spending.write()
+    await spending.write()
+    assert spending.all_today() == {key.id: Used(0, 7)}
 
 
 async def test_tokens_count_for_the_key_that_asked_and_for_nobody_without_one(database: Database, keys: Keys) -> None:

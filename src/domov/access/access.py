@@ -3,15 +3,16 @@
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
+from typing import Any
 
 from domov.access.audit import Audit
 from domov.access.callers import Callers, current
 from domov.access.keys import PREFIX, Grant, Key, Keys, digest_of
 from domov.access.limits import Buckets
 from domov.access.logins import Logins
-from domov.access.spending import Spending
+from domov.access.spending import Spending, Used
 from domov.database import Database
 from domov.errors import BadOption, NoSuchKey
 
@@ -63,6 +64,11 @@ class Access:
                 hint="make one with: openssl rand -hex 32",
             )
         return [Key(ENVIRONMENT, Grant("DOMOV_API_KEY", "admin"), digest_of(text), "", time.time())]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The keys, as they may be shown, each with what was used of it today."""
+        used = self.spending.all_today()
+        return [key.row() | {"today": asdict(used.get(key.id, Used()))} for key in self.keys.all()]
 
     def make_ready(self) -> str | None:
         """Sees to it that there is a key to call with; the secret of one that had to be made, to be shown once.

@@ -9,7 +9,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal, cast
 from uuid import uuid4
@@ -87,6 +87,11 @@ class Key:
         if self.grant.expires_at is not None and moment >= self.grant.expires_at:
             return "this key has expired"
         return None
+
+    def row(self) -> dict[str, Any]:
+        """What may be shown of it."""
+        named = {"created_at": self.created_at, "revoked_at": self.revoked_at}
+        return {"id": self.id, **asdict(self.grant), "shown": f"{self.shown}…", **named}
 
 
 def new_secret() -> str:

@@ -6,7 +6,7 @@ What is counted within the last second before a crash is lost.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -14,6 +14,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from domov.access.keys import KEY_USAGE
 from domov.database import Database
+from domov.errors import DomovError
 
 WRITE_SECONDS = 1.0
 
@@ -68,17 +69,27 @@ class Spending:
 
     def _begin_writing(self) -> None:
         self._writing = None
-        task = asyncio.ensure_future(asyncio.to_thread(self.write))
+        task = asyncio.ensure_future(self.write())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def write(self) -> None:
-        """Adds what was counted since the last time to the database."""
-        for place in list(self._unwritten):
-            used = self._unwritten.pop(place)
-            row = {"key_id": place[0], "day": place[1], "requests": used.requests, "tokens": used.tokens}
-            more = {c.name: c + row[c.name] for c in (KEY_USAGE.c.requests, KEY_USAGE.c.tokens)}
-            with self._database().transaction() as connection:
+    async def write(self) -> None:
+        """Adds what was counted since the last time to the database; where that fails, at the next time."""
+        counted, self._unwritten = self._unwritten, {}
+        try:
+            await asyncio.to_thread(self._write, counted)
+        except DomovError:
+            for place, used in counted.items():
+                self._unwritten[place] = used + self._unwritten.get(place, Used())
+
+    def _write(self, counted: Mapping[tuple[str, str], Used]) -> None:
+        """All of it or nothing."""
+        if not counted:
+            return
+        with self._database().transaction() as connection:
+            for place, used in counted.items():
+                row = {"key_id": place[0], "day": place[1], "requests": used.requests, "tokens": used.tokens}
+                more = {c.name: c + row[c.name] for c in (KEY_USAGE.c.requests, KEY_USAGE.c.tokens)}
                 connection.execute(insert(KEY_USAGE).values(row).on_conflict_do_update(set_=more))
 
 

@@ -1,14 +1,12 @@
 """Domov's own API for keys: made, listed, revoked, given a new secret. A secret is in one answer and in no other."""
 
-from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from domov.access.callers import tell
-from domov.access.keys import Grant, Key, Scope
-from domov.access.spending import Used
+from domov.access.keys import Grant, Scope
 from domov.app import App
 
 Limit = Annotated[int, Field(ge=1, le=1 << 53)]
@@ -33,7 +31,7 @@ def router(domov: App) -> APIRouter:
     @routes.get("")
     def all_keys() -> dict[str, Any]:
         """The keys of callers, what each gives and what was used of it today; never a secret."""
-        return {"keys": rows(domov)}
+        return {"keys": domov.access.rows()}
 
     @routes.post("")
     def new_key(body: NewKey) -> dict[str, Any]:
@@ -41,36 +39,20 @@ def router(domov: App) -> APIRouter:
         grant = Grant(**{**body.model_dump(), "models": tuple(body.models)})
         key, secret = domov.access.keys.add(grant)
         tell(key=key.id, key_name=grant.name, key_scope=grant.scope)
-        return {**row(key), "secret": secret}
+        return {**key.row(), "secret": secret}
 
     @routes.post("/{key}/rotate")
     def rotate(key: str) -> dict[str, Any]:
         """Gives a key, by id or name, another secret; the old one ends."""
         rotated, secret = domov.access.keys.rotate(key)
         tell(key=rotated.id, key_name=rotated.grant.name)
-        return {**row(rotated), "secret": secret}
+        return {**rotated.row(), "secret": secret}
 
     @routes.delete("/{key}")
     def revoke(key: str) -> dict[str, Any]:
         """Ends a key, by id or name: the next request with it is refused."""
         revoked = domov.access.keys.revoke(key)
         tell(key=revoked.id, key_name=revoked.grant.name)
-        return row(revoked)
+        return revoked.row()
 
     return routes
-
-
-def rows(domov: App) -> list[dict[str, Any]]:
-    used = domov.access.spending.all_today()
-    return [row(key) | {"today": asdict(used.get(key.id, Used()))} for key in domov.access.keys.all()]
-
-
-def row(key: Key) -> dict[str, Any]:
-    """What may be shown of a key."""
-    return {
-        "id": key.id,
-        **asdict(key.grant),
-        "shown": f"{key.shown}…",
-        "created_at": key.created_at,
-        "revoked_at": key.revoked_at,
-    }

@@ -35,7 +35,7 @@ def create(domov: App) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await domov.scheduler.close()
-        await asyncio.to_thread(domov.access.spending.write)
+        await domov.access.spending.write()
 
     api = FastAPI(title="Domov", lifespan=lifespan, docs_url=None, redoc_url=None)
     api.include_router(model_list.router(domov))

@@ -5,7 +5,6 @@ import click
 
 from domov import app
 from domov.access.keys import SCOPES, Grant, Key, Scope
-from domov.api import keys as shown
 from domov.cli.errors import say
 from domov.cli.output import json_option, print_json, print_table
 from domov.cli.spans import Span
@@ -46,7 +45,7 @@ def add(name: str, scope: Scope, expires: float | None, models: str | None, as_j
 @json_option
 def list_(as_json: bool) -> None:
     """List the keys, with what was used of each today."""
-    rows = shown.rows(app.load())
+    rows = app.load().access.rows()
     if as_json:
         print_json(rows)
     elif rows:
@@ -79,7 +78,7 @@ def rotate(key: str, as_json: bool) -> None:
 
 def _print_secret(key: Key, secret: str, *, as_json: bool) -> None:
     if as_json:
-        print_json({**shown.row(key), "secret": secret})
+        print_json({**key.row(), "secret": secret})
         return
     say(f"{key.grant.name} ({key.id}, {key.grant.scope}); the key is shown this once:")
     click.echo(secret)
