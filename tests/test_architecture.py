@@ -14,7 +14,7 @@ LAYERS = (
     ("cli",),
     ("api", "web"),
     ("app",),
-    ("route", "documents", "optimize", "tune", "chats", "batches"),
+    ("route", "documents", "optimize", "tune", "chats", "batches", "access"),
     ("engine", "meter"),
     ("sizing",),
     ("hardware", "store"),
@@ -105,7 +105,7 @@ def test_nothing_but_outbound_and_the_worker_engine_opens_connections() -> None:
         "engine/llamacpp.py",
         "engine/paced.py",
         "engine/worker.py",
-        "api/server.py",
+        "api/listening.py",
         "engine/sandbox.py",
     }
     clients = {"aiohttp", "http.client", "urllib.request", "socket", "httpx", "requests", "ftplib", "smtplib"}

@@ -33,6 +33,27 @@ def test_what_is_written_is_there_after_it_was_closed_and_opened_again(tmp_path:
     assert stat.S_IMODE(database.path.stat().st_mode) == 0o600
 
 
+def test_reading_does_not_wait_for_who_writes(tmp_path: Path) -> None:
+    database = open_database(tmp_path / "domov.db")
+    with database.transaction() as writing, database.reading() as reading:
+        writing.execute(insert(ANSWERS).values(ROW))
+        assert reading.execute(select(ANSWERS)).all() == []
+    assert rows(database) == 1
+    database.close()
+
+
+def test_the_version_changes_with_every_write_of_anybody_and_only_then(tmp_path: Path) -> None:
+    database, other = (open_database(tmp_path / "domov.db") for _ in range(2))
+    versions = [database.version(), database.version()]
+    for number, writer in enumerate((database, other)):
+        with writer.transaction() as connection:
+            connection.execute(insert(ANSWERS).values(ROW | {"id": str(number)}))
+        versions.append(database.version())
+    assert versions[0] == versions[1] and len(set(map(str, versions))) == 3
+    for each in (database, other):
+        each.close()
+
+
 def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
     database = open_database(tmp_path / "domov.db")
     with pytest.raises(ZeroDivisionError), database.transaction() as connection:

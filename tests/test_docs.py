@@ -117,7 +117,9 @@ def test_every_field_of_kobolds_requests_is_documented() -> None:
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []
 
 
-STATUSES = sorted({*(s for _, s in STATUS), *(s for _, s, _ in anthropic_errors.STATUS), 403, 405, 413, 415, 501})
+STATUSES = sorted(
+    {*(s for _, s in STATUS), *(s for _, s, _ in anthropic_errors.STATUS), 401, 403, 405, 413, 415, 429, 431, 501}
+)
 
 
 @pytest.mark.parametrize("status", STATUSES)

@@ -55,6 +55,7 @@ from domov.store.shape import ModelShape, shape_of
 from domov.types import Overflow
 
 if TYPE_CHECKING:
+    from domov.access.access import Access
     from domov.batches.files import Files
     from domov.batches.jobs import Jobs
     from domov.chats.answers import Answers
@@ -85,6 +86,18 @@ class App:
         return Answers(self.database)
 
     @cached_property
+    def access(self) -> "Access":
+        """Who may call the server."""
+        from domov.access.access import Access
+        from domov.access.audit import Audit
+
+        return Access(lambda: self.database, Audit(self.config.logs), os.environ.get("DOMOV_API_KEY"))
+
+    def _count_tokens(self, tokens: int) -> None:
+        if "access" in self.__dict__:  # where nobody has called, nobody's are counted
+            self.access.count_tokens(tokens)
+
+    @cached_property
     def files(self) -> "Files":
         from domov.batches.files import Files
 
@@ -98,13 +111,15 @@ class App:
 
     @cached_property
     def scheduler(self) -> Scheduler:
-        return Scheduler(
+        scheduler = Scheduler(
             self._open_planned,
             key=self.loaded_as,
             free_bytes=lambda: read_memory().free_bytes,
             keep_alive_seconds=self.config.keep_alive_seconds,
             when_loaded=self._note_plan,
         )
+        scheduler.when_used = self._count_tokens
+        return scheduler
 
     @cached_property
     def asked_options(self) -> dict[str, dict[str, Any]]:

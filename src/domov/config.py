@@ -19,8 +19,29 @@ ALL_MODELS = "*"  # the table whose options hold for every model
 @dataclass(frozen=True, slots=True)
 class Config:
     home: Path
-    host: str = setting("127.0.0.1", "Address that `domov serve` listens on; only loopback addresses so far.")
+    host: str = setting(
+        "127.0.0.1",
+        "Address that `domov serve` listens on; `0.0.0.0` is all of this computer's. On any but loopback addresses "
+        "callers need a key.",
+    )
     port: int = setting(36668, "Port that `domov serve` listens on.", least=0, most=65535)
+    also_listen: tuple[str, ...] = setting(
+        (), "More addresses to listen on, as `127.0.0.1:11434`; with `http://` before it without TLS."
+    )
+    require_keys: bool = setting(False, "Ask callers for a key on loopback addresses, too.")
+    allowed_hosts: tuple[str, ...] = setting(
+        (), "Names that this server may be called by, besides addresses and localhost; `*.example.org` is all below it."
+    )
+    allowed_origins: tuple[str, ...] = setting(
+        (), "Web pages that may call this server, by their origin, as `https://chat.example.org`."
+    )
+    trusted_proxies: tuple[str, ...] = setting(
+        (), "Addresses or networks of reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed."
+    )
+    tls_cert: str = setting("", "File with the certificate chain, in PEM; with it the server speaks HTTPS.")
+    tls_key: str = setting("", "File with the private key of the certificate, in PEM.")
+    most_body_megabytes: int = setting(64, "Largest body of a request.", least=1, most=4096)
+    most_head_kilobytes: int = setting(64, "Largest head of a request: its first line and headers.", least=4, most=1024)
     offline: bool = setting(False, "Forbid every outbound connection.")
     engine: str = setting(
         "xllamacpp",

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from alembic.config import Config
@@ -42,7 +43,29 @@ class Database:
         except DatabaseError as error:
             raise _told(error.orig, self.path) from error
 
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that only reads, and never waits for who writes. Raises HomeUnusable, Broken."""
+        try:
+            with self.engine.execution_options(only_reads=True).begin() as connection:
+                yield connection
+        except DatabaseError as error:
+            raise _told(error.orig, self.path) from error
+
+    def version(self) -> object:
+        """Another one whenever anything has been written since, by any process; for one thread. Takes microseconds."""
+        try:
+            return self._watching.execute("PRAGMA data_version").fetchone()
+        except sqlite3.DatabaseError as error:
+            raise _told(error, self.path) from error
+
+    @cached_property
+    def _watching(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
+
     def close(self) -> None:
+        if "_watching" in self.__dict__:
+            self._watching.close()
         self.engine.dispose()
 
 
@@ -71,7 +94,8 @@ def _engine(path: Path) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # waits for another writer here, not in the middle
+        only_reads = connection.get_execution_options().get("only_reads")
+        connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")  # waits here, not in the middle
 
     return engine
 

@@ -116,6 +116,22 @@ async def test_the_least_recently_used_model_makes_room(scheduler: Scheduler, sh
     assert [row.model for row in scheduler.rows()] == ["c", "a"]
 
 
+async def test_tokens_are_told_in_full_at_the_end_and_by_pieces_where_an_answer_is_cut_short(
+    scheduler: Scheduler, shelf: Shelf
+) -> None:
+    told: list[int] = []
+    scheduler.when_used = told.append
+    await answer(scheduler, shelf, "a", ask("one two three"))
+    assert told == [3 + 3]  # a word of the fake's is a token
+    async with aclosing(scheduler.engine_for(shelf.model("a")).stream(ask("w " * 50))) as cut:  # type: ignore[type-var]
+        for _ in range(7):
+            await anext(aiter(cut))
+    assert told[1:] == [7]
+    engine = scheduler.engine_for(shelf.model("a"))
+    read = [(await engine.embed(["one two"])).tokens, (await engine.rerank("one", ["two"])).tokens]
+    assert told[2:] == read and min(read) > 0
+
+
 async def test_a_running_model_is_never_ended_to_make_room(scheduler: Scheduler, shelf: Shelf) -> None:
     shelf.total_bytes = 100
     async with aclosing(scheduler.engine_for(shelf.model("a")).stream(ask("w " * 50))) as running:  # type: ignore[type-var]

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 
 from domov.api.anthropic import models as anthropic
 from domov.api.envelopes import speaks_anthropic
-from domov.api.models import installed
+from domov.api.models import installed, shown
 from domov.api.ollama.describing import details
 from domov.api.openai import models as openai
 from domov.app import App
@@ -19,7 +19,7 @@ def router(domov: App) -> APIRouter:
     @routes.get("/v1/models")
     async def models(request: Request, page: Annotated[anthropic.Page, Query()]) -> dict[str, Any]:
         """The models that are here."""
-        found = domov.models.all()
+        found = shown(domov)
         if speaks_anthropic(request.scope):
             return anthropic.models_table(found, page)
         return await asyncio.to_thread(openai.models_table, found, details)

@@ -1,7 +1,8 @@
 """The model that a caller names, in whatever dialect."""
 
+from domov.access.callers import current
 from domov.app import App
-from domov.engine.scheduler import Scheduled
+from domov.engine.scheduler import Row, Scheduled
 from domov.errors import BadModelFile, BadRequest
 from domov.hardware.memory import read_memory
 from domov.store.models import Model
@@ -11,9 +12,25 @@ from domov.store.names import looks_like_path
 def installed(domov: App, name: str) -> Model:
     """The model of that name. A path is no name here: a caller of the API has no business with other files.
 
-    Raises NoSuchModel or BadName.
+    Raises NoSuchModel, BadName, or NotPermitted for one that the caller's key does not give.
     """
+    caller = current()
+    if caller.grant.models:
+        found = domov.models.find(no_path(name))
+        caller.check_model(found.name if found else name)
     return domov.models.get(no_path(name))
+
+
+def shown(domov: App) -> list[Model]:
+    """The models that are here and that the caller may use."""
+    allows = current().grant.allows
+    return [model for model in domov.models.all() if allows(model.name)]
+
+
+def shown_rows(domov: App) -> list[Row]:
+    """The models in memory that the caller may use."""
+    allows = current().grant.allows
+    return [row for row in domov.scheduler.rows() if allows(row.model)]
 
 
 def no_path(name: str) -> str:
@@ -29,7 +46,7 @@ def engine_of(domov: App, name: str) -> tuple[Scheduled, Model]:
     Raises NoSuchModel or BadRequest.
     """
     if not name:
-        loaded = domov.scheduler.rows()
+        loaded = shown_rows(domov)
         if len(loaded) != 1:
             raise BadRequest(f"{len(loaded)} models are loaded: say which", hint="put its name into `model`")
         name = loaded[0].model

@@ -1,9 +1,10 @@
 """The HTTP server: all dialects on one port, behind the guard."""
 
-import socket
-import sys
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from types import FrameType
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request
@@ -11,22 +12,24 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import client, errors, loaded, model_list
+from domov.api import client, errors, keys, loaded, model_list
 from domov.api import domov as own
+from domov.api.admission import Admission
 from domov.api.anthropic import routes as anthropic
 from domov.api.envelopes import envelope_of
 from domov.api.guard import Guard
 from domov.api.kobold import routes as kobold
+from domov.api.listening import Listener
 from domov.api.llamacpp import routes as llamacpp
 from domov.api.lmstudio import routes as lmstudio
 from domov.api.ollama import routes as ollama
 from domov.api.openai import batches as openai_batches
 from domov.api.openai import routes as openai
 from domov.api.openai.batches import Batches
+from domov.api.protocol import bounded
 from domov.app import App
-from domov.errors import BadOption, DomovError, PortInUse
+from domov.errors import DomovError
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LONGEST_GOODBYE_SECONDS = 3
 
 
@@ -40,6 +43,7 @@ def create(domov: App) -> FastAPI:
         async with batches.running():
             yield
         await domov.scheduler.close()
+        await domov.access.spending.write()
 
     api = FastAPI(title="Domov", lifespan=lifespan, docs_url=None, redoc_url=None)
     api.include_router(model_list.router(domov))
@@ -52,6 +56,7 @@ def create(domov: App) -> FastAPI:
     api.include_router(llamacpp.router(domov))
     api.include_router(loaded.router(domov))
     api.include_router(own.router(domov))
+    api.include_router(keys.router(domov))
 
     @api.get("/healthz", tags=["Domov"])
     async def healthz() -> dict[str, str]:
@@ -75,37 +80,59 @@ def create(domov: App) -> FastAPI:
     return api
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket bound to the address. Raises BadOption for one that is not loopback, PortInUse for one that is taken."""
-    if host not in LOOPBACK:
-        raise BadOption(f"can't listen on {host}", hint="only loopback addresses so far: 127.0.0.1, ::1 or localhost")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    if sys.platform != "win32":  # on Windows it would let two servers share the port
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(1024)
-    except OSError as error:
-        listener.close()
-        raise PortInUse(
-            f"can't listen on {host}:{port}: {error.strerror}",
-            hint=f"another program may be using it, perhaps another domov; try --port {port + 1 if port else 0}",
-        ) from error
-    except OverflowError as error:
-        raise BadOption(f"no such port: {port}", hint="ports go from 0 to 65535") from error
-    return listener
-
-
-def run(domov: App, listener: socket.socket) -> None:
+def run(domov: App, listeners: Sequence[Listener]) -> None:
     """Serves until it is told to stop by SIGINT or SIGTERM; then ends all workers."""
-    host, port = listener.getsockname()[:2]
-    config = uvicorn.Config(
-        Guard(create(domov), port=port),
+    with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
+        runner.run(_serve(domov, listeners))
+
+
+async def _serve(domov: App, listeners: Sequence[Listener]) -> None:
+    """One of uvicorn's servers for each address. The first hears the signals and begins and ends the application."""
+    api = create(domov)
+    servers = [
+        _Server(_uvicorn_config(domov, Guard(api, **_rules(domov, listener)), listener, lifespan=not index))
+        for index, listener in enumerate(listeners)
+    ]
+    servers[0].others = servers[1:]
+    main = listeners[0]
+    fingerprint = main.certificate.fingerprint if main.certificate else ""
+    place = client.Place(main.host, main.port, domov.access.own_secret, fingerprint)
+    with client.announced(domov.config.home, place), servers[0].capture_signals():
+        await asyncio.gather(
+            *(server._serve([listener.socket]) for server, listener in zip(servers, listeners, strict=True))
+        )
+
+
+def _rules(domov: App, listener: Listener) -> dict[str, Any]:
+    return {
+        "origins": listener.origins,
+        "admission": Admission(domov.access, listener.keys_required),
+        "most_body_bytes": domov.config.most_body_megabytes << 20,
+    }
+
+
+def _uvicorn_config(domov: App, app: Guard, listener: Listener, *, lifespan: bool) -> uvicorn.Config:
+    certificate = listener.certificate
+    return uvicorn.Config(
+        app,
+        http=bounded(domov.config.most_head_kilobytes << 10),
+        ws="none",
+        lifespan="on" if lifespan else "off",
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # what X-Forwarded-For says is `origins`' business
+        ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
         timeout_graceful_shutdown=LONGEST_GOODBYE_SECONDS,
     )
-    with client.announced(domov.config.home, host, port):
-        uvicorn.Server(config).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """The first of several: what it is told by a signal the others do, too."""
+
+    others: Sequence[uvicorn.Server] = ()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        for other in self.others:
+            other.should_exit, other.force_exit = self.should_exit, self.force_exit

@@ -19,6 +19,7 @@ COMMANDS = {
     "doctor": ("domov.cli.doctor:doctor", "what this machine has, and what could be better"),
     "bench": ("domov.cli.bench:bench", "how fast a model answers here, or at another address"),
     "fit": ("domov.cli.fit:fit", "will a model run here, how fast; or what runs best"),
+    "keys": ("domov.cli.keys:keys", "who may call the server: keys, limits, what was used"),
     "pull": ("domov.cli.pull:pull", "fetch a model"),
     "list": ("domov.cli.list:list_", "the models that are here"),
     "show": ("domov.cli.show:show", "what a model is made of"),

@@ -18,7 +18,7 @@ from domov.errors import BadRequest, Busy
 from domov.sizing.plan import Plan
 from domov.store.models import Model
 from domov.store.preset import Applied, applied
-from domov.types import ChatRequest, CompletionRequest, Embeddings, Event, Ranking
+from domov.types import ChatRequest, CompletionRequest, Done, Embeddings, Event, Ranking, Usage
 
 ROOM_SECONDS = 60.0  # how long a request waits for running models to make room
 
@@ -81,6 +81,8 @@ class Scheduler:
         """
         self._open_engine, self._key, self._free_bytes, self._clock = open_engine, key, free_bytes, clock
         self._keep_alive_seconds, self._when_loaded = keep_alive_seconds, when_loaded
+        # Is told, in a request's own context, how many tokens were read and written for it.
+        self.when_used: Callable[[int], None] = lambda tokens: None
         self._loaded: dict[Hashable, Loaded] = {}  # nothing that is neither ready nor wanted
         self._loading_bytes = 0
         self._changed = asyncio.Event()
@@ -266,6 +268,10 @@ class Scheduler:
         )
 
 
+def tokens_of(usage: Usage) -> int:
+    return usage.prompt_tokens + usage.answer_tokens
+
+
 class Scheduled:
     """An engine whose model is loaded when it is needed and stays for a while."""
 
@@ -285,12 +291,17 @@ class Scheduled:
 
     async def stream(self, request: ChatRequest | CompletionRequest) -> AsyncIterator[Event]:
         given = self._given(request)
-        async with (
-            self._scheduler.use(self._model, request.keep_alive_seconds) as engine,
-            aclosing(engine.stream(given.request)) as events,  # type: ignore[type-var]
-        ):
-            async for event in events:
-                yield given.told(event) if given.added else event
+        tokens = 0  # of an answer that is cut short the pieces are known only, about one a token
+        try:
+            async with (
+                self._scheduler.use(self._model, request.keep_alive_seconds) as engine,
+                aclosing(engine.stream(given.request)) as events,  # type: ignore[type-var]
+            ):
+                async for event in events:
+                    tokens = tokens_of(event.usage) if isinstance(event, Done) else tokens + 1
+                    yield given.told(event) if given.added else event
+        finally:
+            self._scheduler.when_used(tokens)
 
     def _given(self, request: ChatRequest | CompletionRequest) -> Applied:
         """The request with what the model's name adds to it."""
@@ -299,11 +310,15 @@ class Scheduled:
 
     async def embed(self, texts: Sequence[str | tuple[int, ...]]) -> Embeddings:
         async with self._scheduler.use(self._model) as engine:
-            return await engine.embed(texts)
+            made = await engine.embed(texts)
+        self._scheduler.when_used(made.tokens)
+        return made
 
     async def rerank(self, query: str, documents: Sequence[str]) -> Ranking:
         async with self._scheduler.use(self._model) as engine:
-            return await engine.rerank(query, documents)
+            ranking = await engine.rerank(query, documents)
+        self._scheduler.when_used(ranking.tokens)
+        return ranking
 
     async def tokenize(self, text: str, *, special: bool = False, first: bool = False) -> tuple[int, ...]:
         async with self._tokenizer() as tokenizer:

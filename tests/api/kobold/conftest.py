@@ -10,8 +10,10 @@ import pytest
 import uvicorn
 
 from domov import config
+from domov.api.admission import Admission
 from domov.api.guard import Guard
-from domov.api.server import create, listen
+from domov.api.listening import listeners
+from domov.api.server import create
 from domov.app import App
 from domov.engine.fake import FakeEngine
 from domov.engine.scheduler import Scheduler
@@ -48,13 +50,18 @@ class Fake:
 @pytest.fixture
 async def fake(home: Path) -> AsyncIterator[Fake]:
     domov = FakeApp(replace(config.load({"DOMOV_HOME": str(home)})))
-    listener = listen("127.0.0.1", 0)
-    port = listener.getsockname()[1]
-    settings = uvicorn.Config(Guard(create(domov), port=port), log_level="warning", access_log=False)
+    (listener,) = listeners(domov.config, port=0)
+    guard = Guard(
+        create(domov),
+        origins=listener.origins,
+        admission=Admission(domov.access, listener.keys_required),
+        most_body_bytes=64 << 20,
+    )
+    settings = uvicorn.Config(guard, log_level="warning", access_log=False)
     server = uvicorn.Server(settings)
-    serving = asyncio.ensure_future(server.serve(sockets=[listener]))
+    serving = asyncio.ensure_future(server.serve(sockets=[listener.socket]))
     while not server.started:
         await asyncio.sleep(0.001)
-    yield Fake(domov, f"http://127.0.0.1:{port}")
+    yield Fake(domov, listener.url)
     server.should_exit = True
     await serving
