@@ -24,6 +24,7 @@ from domov.engine import calibration
 from domov.engine.adapting import Adapting
 from domov.engine.calibration import Conditions, Tuning
 from domov.engine.connection import Care
+from domov.engine.fake import FakeEngine
 from domov.engine.launch import Endpoint, Launch
 from domov.engine.llamacpp import LlamaCpp
 from domov.engine.loading import cache_depends_on, resolved
@@ -38,6 +39,7 @@ from domov.hardware.load import read_load
 from domov.hardware.machine import Machine
 from domov.hardware.memory import read_memory
 from domov.hardware.survey import NO_CARDS, Found, find_cards, may_have_cards, survey
+from domov.meter.meter import Meter
 from domov.options import ModelOptions
 from domov.outbound import SILENCE_SECONDS, Outbound
 from domov.sizing.choice import Offer, offers
@@ -52,7 +54,7 @@ from domov.store.models import Model, Models, now
 from domov.store.names import PathName, parse
 from domov.store.pull import Puller
 from domov.store.shape import ModelShape, shape_of
-from domov.types import Overflow
+from domov.types import ModelNoted, Overflow
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,13 @@ class App:
             free_bytes=lambda: read_memory().free_bytes,
             keep_alive_seconds=self.config.keep_alive_seconds,
             when_loaded=self._note_plan,
+            tell=self.meter.tell,
         )
+
+    @cached_property
+    def meter(self) -> Meter:
+        """Tells those who keep count what happens here."""
+        return Meter()
 
     def loaded_as(self, model: Model) -> Hashable:
         """The same for names of one file with the same options: one worker runs them."""
@@ -109,7 +117,12 @@ class App:
     async def outbound(self, *, silence_seconds: float = SILENCE_SECONDS) -> AsyncIterator[Outbound]:
         """The one door, for as long as the block lasts."""
         ledger = self.config.logs / "outbound.jsonl"
-        async with Outbound(ledger, offline=self.config.offline, silence_seconds=silence_seconds) as outbound:
+        async with Outbound(
+            ledger,
+            offline=self.config.offline,
+            silence_seconds=silence_seconds,
+            recorded=self.meter.tell,
+        ) as outbound:
             yield outbound
 
     @asynccontextmanager
@@ -210,6 +223,8 @@ class App:
         tuning = self.tuning(model)
         options = self._resolved(model, header, tuning)
         plan = self.plan(shape_of(header, name=model.name), options)
+        if self.config.engine == "fake":
+            return FakeEngine(context_tokens=plan.context_tokens), plan
         states = self._states(model, options)
         launch = self._launch(model, options, plan, states=states, spin_count=tuning.spin_count)
         set_by_hand = self._wanted(model, Tuning())
@@ -220,6 +235,7 @@ class App:
             overflow=cast(Overflow, self.config.overflow),
             states=states,
             adapting=None if self.config.threads or set_by_hand.threads else self.adapting,
+            happened=lambda what: self.meter.tell(ModelNoted(model.name, what)),
         )
         rest = [smaller(launch, fallback) for fallback in _a_few(list(fallbacks(plan)))]
         return LlamaCpp(launch, name=model.name, log=log, care=care, smaller=rest), plan

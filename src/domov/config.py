@@ -24,8 +24,9 @@ class Config:
     offline: bool = setting(False, "Forbid every outbound connection.")
     engine: str = setting(
         "xllamacpp",
-        "What runs the models: the llama.cpp inside Domov, or a `llama-server` found on this machine.",
-        choices=("xllamacpp", "llama-server"),
+        "What runs the models: the llama.cpp inside Domov, a `llama-server` found on this machine, or nothing: `fake` "
+        "gives back the last words that it is sent, for tests of programs.",
+        choices=("xllamacpp", "llama-server", "fake"),
     )
     llama_server: str = setting("llama-server", "The `llama-server` binary: a name on PATH, or a path.")
     context_tokens: int = setting(

@@ -11,22 +11,26 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import client, errors, loaded, model_list
+from domov.api import client, errors, loaded, metrics, model_list
 from domov.api import domov as own
 from domov.api.anthropic import routes as anthropic
+from domov.api.counting import Counting
 from domov.api.envelopes import envelope_of
 from domov.api.guard import Guard
 from domov.api.ollama import routes as ollama
 from domov.api.openai import routes as openai
 from domov.app import App
 from domov.errors import BadOption, DomovError, PortInUse
+from domov.meter.metrics import Metrics
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LONGEST_GOODBYE_SECONDS = 3
 
 
-def create(domov: App) -> FastAPI:
-    """The application, with every dialect's routes."""
+def create(domov: App, figures: Metrics | None = None) -> FastAPI:
+    """The application, with every dialect's routes. figures: what /metrics tells; by itself it makes its own."""
+    figures = figures or Metrics()
+    domov.meter.add(figures.note)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -40,6 +44,7 @@ def create(domov: App) -> FastAPI:
     api.include_router(anthropic.router(domov))
     api.include_router(loaded.router(domov))
     api.include_router(own.router(domov))
+    api.include_router(metrics.router(domov, figures))
 
     @api.get("/healthz", tags=["Domov"])
     async def healthz() -> dict[str, str]:
@@ -88,8 +93,9 @@ def listen(host: str, port: int) -> socket.socket:
 def run(domov: App, listener: socket.socket) -> None:
     """Serves until it is told to stop by SIGINT or SIGTERM; then ends all workers."""
     host, port = listener.getsockname()[:2]
+    figures = Metrics()
     config = uvicorn.Config(
-        Guard(create(domov), port=port),
+        Counting(Guard(create(domov, figures), port=port), figures.responded),
         log_level="warning",
         access_log=False,
         server_header=False,
