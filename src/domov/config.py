@@ -47,6 +47,11 @@ class Config:
     )
     slots: int = setting(2, "Conversations that one model carries on at the same time.", least=1, most=64)
     queue: int = setting(64, "Requests to one model that may wait; more are told to come back later.", least=0)
+    patience_seconds: int = setting(
+        20,
+        "How long a client may take to send the head of a request, and then its body, with a second more for 10 kB.",
+        least=1,
+    )
     keep_alive_seconds: int = setting(
         300, "How long a model stays loaded after its last answer; -1 is for ever.", least=-1
     )

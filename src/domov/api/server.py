@@ -17,10 +17,12 @@ from domov.api.anthropic import routes as anthropic
 from domov.api.counting import Counting
 from domov.api.envelopes import envelope_of
 from domov.api.guard import Guard
+from domov.api.json_bodies import JsonBodies
 from domov.api.ollama import routes as ollama
 from domov.api.openai import routes as openai
+from domov.api.patience import TimedBodies, connections_allowed, impatient
 from domov.app import App
-from domov.errors import BadOption, DomovError, PortInUse
+from domov.errors import BadOption, Broken, DomovError, PortInUse
 from domov.meter.metrics import Metrics
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -37,7 +39,7 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
         yield
         await domov.scheduler.close()
 
-    api = FastAPI(title="Domov", lifespan=lifespan, docs_url=None, redoc_url=None)
+    api = FastAPI(title="Domov", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     api.include_router(model_list.router(domov))
     api.include_router(openai.router(domov))
     api.include_router(ollama.router(domov))
@@ -54,6 +56,10 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     @api.exception_handler(DomovError)
     async def refused(request: Request, error: DomovError) -> Response:
         return envelope_of(request.scope).of_error(error)
+
+    @api.exception_handler(Exception)  # what nobody thought of: Starlette logs it as well
+    async def broken(request: Request, error: Exception) -> Response:
+        return await refused(request, Broken(f"Domov failed: {type(error).__name__}", hint="its log says more"))
 
     @api.exception_handler(RequestValidationError)
     async def not_understood(request: Request, error: RequestValidationError) -> Response:
@@ -93,9 +99,12 @@ def listen(host: str, port: int) -> socket.socket:
 def run(domov: App, listener: socket.socket) -> None:
     """Serves until it is told to stop by SIGINT or SIGTERM; then ends all workers."""
     host, port = listener.getsockname()[:2]
-    figures = Metrics()
+    figures, patience = Metrics(), domov.config.patience_seconds
+    guarded = Guard(JsonBodies(create(domov, figures)), port=port)
     config = uvicorn.Config(
-        Counting(Guard(create(domov, figures), port=port), figures.responded),
+        Counting(TimedBodies(guarded, seconds=patience), figures.responded),
+        http=impatient(seconds=patience, most_connections=connections_allowed()),
+        ws="none",
         log_level="warning",
         access_log=False,
         server_header=False,
