@@ -21,6 +21,8 @@ from domov.api.json_bodies import JsonBodies
 from domov.api.ollama import routes as ollama
 from domov.api.openai import routes as openai
 from domov.api.patience import TimedBodies, connections_allowed, impatient
+from domov.api.reference import routes as reference
+from domov.api.reference.document import describe
 from domov.app import App
 from domov.errors import BadOption, Broken, DomovError, PortInUse
 from domov.meter.metrics import Metrics
@@ -47,6 +49,8 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     api.include_router(loaded.router(domov))
     api.include_router(own.router(domov))
     api.include_router(metrics.router(domov, figures))
+    api.include_router(reference.router())
+    describe(api)
 
     @api.get("/healthz", tags=["Domov"])
     async def healthz() -> dict[str, str]:
