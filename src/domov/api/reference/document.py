@@ -53,6 +53,11 @@ ANSWERS: dict[str, tuple[type[BaseModel] | None, str | None]] = {
     "GET /healthz": (a.Alive, None),
     "GET /metrics": (None, PLAIN),
 }
+STREAMED: dict[str, Table] = {
+    SSE: {"description": "Server-sent events, each with JSON as its data."},
+    NDJSON: {"type": "string", "description": "One JSON object a line."},
+    PLAIN: {"type": "string"},
+}
 EMPTY = ("POST /api/copy", "DELETE /api/delete", "HEAD /api/blobs/{digest}", "POST /api/blobs/{digest}")
 CREATED = ("POST /api/blobs/{digest}",)
 ERRORS: dict[str, type[BaseModel]] = {"Ollama": a.OllamaError, "Anthropic": a.AnthropicError}
@@ -145,5 +150,5 @@ def _successes(route: str, operation: Table) -> Table:
     whole, streamed = ANSWERS[route]
     content: Table = {JSON: {"schema": {"$ref": REF.format(model=whole.__name__)}}} if whole else {}
     if streamed:
-        content[streamed] = {"schema": {"type": "string"}}
+        content[streamed] = {"schema": STREAMED[streamed]}
     return {"200": {"description": "Done.", "content": content}}
