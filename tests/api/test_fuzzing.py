@@ -1,7 +1,7 @@
 """schemathesis sends what the description of the API allows, and what it does not, to every route of a real server.
 
 It finds no 5xx, no status that is not described, and no answer of another form than described. By hand for longer:
-FUZZ_EXAMPLES=1000 make test TESTS=tests/api/test_fuzzing.py
+`make fuzz`.
 """
 
 import json
