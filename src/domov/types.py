@@ -234,6 +234,7 @@ class Spent:
     seconds: float  # from asking to the end, waiting and loading included
     first_seconds: float | None = None  # from asking to the first piece of the answer
     usage: Usage | None = None  # None: the engine did not come to tell
+    pieces: int = 0  # of the answer, also where it was cut short: about one a token
 
 
 @dataclass(frozen=True, slots=True)

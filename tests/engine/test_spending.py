@@ -67,6 +67,7 @@ async def test_an_answer_is_told_once_with_what_it_took(tmp_path: Path) -> None:
     assert len(events) == 5  # a progress, three words, the end
     assert (shelf.spent.model, shelf.spent.task, shelf.spent.outcome) == ("m:1b", "chat", "answered")
     assert shelf.spent.usage and (shelf.spent.usage.prompt_tokens, shelf.spent.usage.answer_tokens) == (3, 3)
+    assert shelf.spent.pieces == 3
     assert shelf.spent.first_seconds and 0.005 <= shelf.spent.first_seconds < shelf.spent.seconds
 
 
@@ -74,7 +75,7 @@ async def test_a_reader_that_leaves_is_told_as_cancelled(tmp_path: Path) -> None
     shelf = Shelf(tmp_path, FakeEngine())
     async with aclosing(shelf.engine.stream(ask("one two three"))) as events:  # type: ignore[type-var]
         await anext(aiter(events))
-    assert (shelf.spent.outcome, shelf.spent.usage) == ("cancelled", None)
+    assert (shelf.spent.outcome, shelf.spent.usage, shelf.spent.pieces) == ("cancelled", None, 1)
 
 
 async def test_a_reader_that_leaves_at_the_last_event_was_answered(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ MOST_CONNECTIONS = 4096
 REFUSALS = {
     400: ("Bad Request", "this is no HTTP request"),
     408: ("Request Timeout", "the head of a request took too long"),
-    431: ("Request Header Fields Too Large", f"the head of a request may have {MOST_HEAD_BYTES} bytes"),
+    431: ("Request Header Fields Too Large", "the head of the request is too large"),
     503: ("Service Unavailable", "too many connections are open"),
 }
 
@@ -30,6 +30,7 @@ class ImpatientProtocol(HttpToolsProtocol):
 
     seconds = 20.0
     most_connections = MOST_CONNECTIONS
+    most_head_bytes = MOST_HEAD_BYTES
     _timer: asyncio.TimerHandle | None = None  # runs while a head is waited for
     _in_head = False
     _head_bytes = 0
@@ -52,7 +53,7 @@ class ImpatientProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._in_head:
             self._head_bytes += len(data)
-            if self._head_bytes > MOST_HEAD_BYTES:
+            if self._head_bytes > self.most_head_bytes:
                 self._refuse(431)
 
     def on_message_begin(self) -> None:
@@ -62,7 +63,7 @@ class ImpatientProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._stop_waiting()
-        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MOST_HEAD_BYTES:
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > self.most_head_bytes:
             self._refusal = 431
             raise ValueError("a head that is too large")  # httptools ends the connection, see `send_400_response`
         super().on_headers_complete()
@@ -95,9 +96,12 @@ class ImpatientProtocol(HttpToolsProtocol):
             self.transport.close()
 
 
-def impatient(*, seconds: float, most_connections: int) -> type[ImpatientProtocol]:
+def impatient(
+    *, seconds: float, most_connections: int, most_head_bytes: int = MOST_HEAD_BYTES
+) -> type[ImpatientProtocol]:
     """The protocol with these limits, as uvicorn wants it."""
-    return type("Impatient", (ImpatientProtocol,), {"seconds": seconds, "most_connections": most_connections})
+    limits = {"seconds": seconds, "most_connections": most_connections, "most_head_bytes": most_head_bytes}
+    return type("Impatient", (ImpatientProtocol,), limits)
 
 
 def _answer(status: int) -> bytes:

@@ -294,6 +294,7 @@ class Scheduled:
 
     async def stream(self, request: ChatRequest | CompletionRequest) -> AsyncIterator[Event]:
         event: Event | None = None
+        pieces = 0
         with self._spending("chat" if isinstance(request, ChatRequest) else "completion") as spent:
             try:
                 async with (
@@ -306,11 +307,13 @@ class Scheduled:
                             yield event
                             break
                         yield event
-                    async for event in events:
+                    async for event in events:  # nothing more is done for a token than to count it
+                        pieces += 1
                         yield event
             finally:
+                spent.pieces = pieces + (spent.first_seconds is not None)
                 if isinstance(event, Done):
-                    spent.usage = event.usage
+                    spent.usage, spent.pieces = event.usage, spent.pieces - 1
 
     def _spending(self, task: Task) -> AbstractContextManager[Spending]:
         return spending(self._scheduler.tell, model=self._model.name, task=task)

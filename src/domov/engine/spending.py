@@ -26,6 +26,7 @@ class Spending:
         self._start_seconds = time.monotonic()
         self.first_seconds: float | None = None
         self.usage: Usage | None = None  # known: it was answered
+        self.pieces = 0
 
     @property
     def seconds(self) -> float:
@@ -47,7 +48,7 @@ def spending(tell: Callable[[Spent], None], *, model: str, task: Task) -> Iterat
         outcome = "answered" if request.usage else outcome_of(error)
         raise
     finally:
-        tell(Spent(model, task, outcome, request.seconds, request.first_seconds, request.usage))
+        tell(Spent(model, task, outcome, request.seconds, request.first_seconds, request.usage, request.pieces))
 
 
 def outcome_of(error: BaseException) -> Outcome:
