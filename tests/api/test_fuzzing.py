@@ -18,7 +18,7 @@ from tests.api.conftest import LITTLE, Server
 EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "4")  # for each route
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 # It would take away the model that the others need, or look for models elsewhere.
-LEFT_OUT = ("/api/delete", "/api/pull")
+LEFT_OUT = ("delete", "pull", "download")
 
 
 def with_model(part: Any) -> Any:
@@ -37,7 +37,7 @@ def with_model(part: Any) -> Any:
 def test_schemathesis_finds_nothing(fake: Server, tmp_path: Path) -> None:
     document = httpx2.get(f"{fake.url}/openapi.json").json()
     schemas = with_model(document["components"]["schemas"])
-    paths = {path: told for path, told in document["paths"].items() if path not in LEFT_OUT}
+    paths = {path: told for path, told in document["paths"].items() if not any(word in path for word in LEFT_OUT)}
     file = tmp_path / "openapi.json"
     file.write_text(json.dumps(document | {"components": {"schemas": schemas}, "paths": paths}))
     command = [str(Path(sys.executable).parent / "schemathesis"), "run", str(file), "--url", fake.url]

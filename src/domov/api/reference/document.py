@@ -63,12 +63,17 @@ CREATED = ("POST /api/blobs/{digest}",)
 ERRORS: dict[str, type[BaseModel]] = {"Ollama": a.OllamaError, "Anthropic": a.AnthropicError}
 STATUSES = {
     "400": "The request can't be meant.",
+    "401": "A key is needed, or this one is none.",
     "403": "Another host or a page of another origin.",
     "404": "No such model, or path.",
+    "405": "The path takes other methods.",
     "408": "The request came too slowly.",
     "413": "The request is too large.",
     "415": "The body is of another kind than JSON.",
+    "429": "The limit of the key is reached: come back after `Retry-After` seconds.",
+    "431": "The head of the request is too large.",
     "500": "A damaged model file, an engine that is missing, or an engine that failed.",
+    "501": "There is no engine for it here.",
     "503": "Too busy, or the process of the model died: ask again, after `Retry-After` seconds if that is given.",
 }
 BUSY = {"529": "Too busy: come back after `Retry-After` seconds."}
@@ -141,12 +146,21 @@ def _responses(route: str, operation: Table) -> Table:
     return _successes(route, operation) | errors
 
 
+def _unknown(operation: Table) -> Table:
+    """What FastAPI knows of an answer, if that is more than nothing."""
+    told = {status: answer for status, answer in operation["responses"].items() if status < "300"}
+    for answer in told.values():
+        if answer.get("content", {}).get(JSON, {}).get("schema") == {}:
+            del answer["content"]
+    return told | {"2XX": {"description": "Done."}}
+
+
 def _successes(route: str, operation: Table) -> Table:
     if route in EMPTY:
         created = {"201": {"description": "Taken in."}} if route in CREATED else {}
         return {"200": {"description": "Done."}} | created
     if route not in ANSWERS:
-        return {status: told for status, told in operation["responses"].items() if status < "300"}
+        return _unknown(operation)
     whole, streamed = ANSWERS[route]
     content: Table = {JSON: {"schema": {"$ref": REF.format(model=whole.__name__)}}} if whole else {}
     if streamed:
