@@ -37,7 +37,7 @@ def test_errors_are_described_in_the_words_of_their_dialect(document: dict[str, 
     kinds = {"/v1/chat/completions": "OpenAIError", "/api/chat": "OllamaError", "/v1/messages": "AnthropicError"}
     for path, kind in kinds.items():
         schema = document["paths"][path]["post"]["responses"]["404"]["content"]["application/json"]["schema"]
-        assert schema["$ref"].endswith(f"/{kind}")
+        assert schema["$ref"].endswith(f".{kind}")
 
 
 def test_every_reference_leads_to_a_schema(document: dict[str, Any]) -> None:

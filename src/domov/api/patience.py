@@ -7,6 +7,7 @@ body has the same time as a head, and one second more for each LEAST_BYTES_PER_S
 import asyncio
 import sys
 import time
+from collections.abc import Awaitable
 
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -136,11 +137,10 @@ class TimedBodies:
             whole = not message.get("more_body")
             return message
 
-        async def unless_late(message: Message) -> None:
+        def unless_late(message: Message) -> Awaitable[None]:
             nonlocal begun
-            if begun or not late:
-                begun = True
-                await send(message)
+            begun = begun or not late
+            return send(message) if begun else asyncio.sleep(0)
 
         await self.app(scope, timely, unless_late)
         if late and not begun:

@@ -7,6 +7,7 @@ server does.
 import tomllib
 from collections.abc import Iterator
 from functools import cache
+from importlib import metadata
 from importlib.resources import files
 from typing import Any
 
@@ -19,7 +20,8 @@ from domov.api.reference import answers as a
 
 Table = dict[str, Any]
 JSON, SSE, NDJSON, PLAIN = "application/json", "text/event-stream", "application/x-ndjson", "text/plain"
-REF = "#/components/schemas/{model}"
+PREFIX = "answer."  # so that no answer has the name of a request
+REF = f"#/components/schemas/{PREFIX}{{model}}"
 
 # Route: what a whole answer is, and how a streamed one is sent.
 ANSWERS: dict[str, tuple[type[BaseModel] | None, str | None]] = {
@@ -95,7 +97,7 @@ def describe(api: FastAPI) -> None:
 
 
 def document(api: FastAPI) -> Table:
-    made = get_openapi(title="Domov", version=api.version, description=INTRO, routes=api.routes)
+    made = get_openapi(title="Domov", version=metadata.version("domov"), description=INTRO, routes=api.routes)
     schemas: Table = made.setdefault("components", {}).setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
@@ -104,7 +106,7 @@ def document(api: FastAPI) -> Table:
         _explain(schema, words)
     kinds = dict.fromkeys([kind for kind, _ in ANSWERS.values() if kind] + [a.OpenAIError, *ERRORS.values()])
     _, ours = models_json_schema([(kind, "validation") for kind in kinds], ref_template=REF)
-    schemas |= ours["$defs"]
+    schemas |= {f"{PREFIX}{name}": schema for name, schema in ours["$defs"].items()}
     for route, operation in operations(made):
         operation["responses"] = _responses(route, operation)
         for parameter in operation.get("parameters", ()):
@@ -139,9 +141,7 @@ def _responses(route: str, operation: Table) -> Table:
     content = {JSON: {"schema": {"$ref": ref}}}
     statuses = STATUSES | (BUSY if tag == "Anthropic" else {})
     if route.startswith("HEAD"):
-        return {"200": {"description": "Here."}} | {
-            s: {"description": statuses[s]} for s in ("400", "403", "404", "500")
-        }
+        return {"200": {"description": "Done."}} | {s: {"description": words} for s, words in statuses.items()}
     errors = {status: {"description": words, "content": content} for status, words in statuses.items()}
     return _successes(route, operation) | errors
 
