@@ -43,7 +43,7 @@ const kind = (schema) => {
 const range = (schema) => {
   const numbers = choices(resolved(schema)).filter((one) => one.type === "integer" || one.type === "number");
   return numbers
-    .map((one) => [one.minimum !== undefined && `from ${one.minimum}`, one.maximum !== undefined && `to ${one.maximum}`])
+    .map((one) => [Number.isSafeInteger(Math.trunc(one.minimum)) && `from ${one.minimum}`, one.maximum !== undefined && `to ${one.maximum}`])
     .flat().filter(Boolean).join(" ");
 };
 
@@ -155,13 +155,15 @@ const show = () => {
   const schema = body && resolved(body.schema);
   const parameters = operation.parameters || [];
   const asFields = { properties: Object.fromEntries(parameters.map((p) => [p.name, { ...p.schema, description: p.description }])), required: parameters.filter((p) => p.required).map((p) => p.name) };
+  const trying = trial(method, path, operation, schema);
   main.replaceChildren(
     made("h2", {}, made("span", { class: `method ${method}` }, method), path),
     made("p", {}, ...worded(operation.description)),
+    made("button", { onclick: () => trying.scrollIntoView() }, "Try it"),
     parameters.length ? made("section", {}, made("h3", {}, "In the address"), fields(asFields)) : "",
     schema ? made("section", {}, made("h3", {}, "Body"), fields(schema)) : "",
     made("section", {}, made("h3", {}, "Answers"), made("table", {}, made("tbody", {}, ...answers(operation)))),
-    trial(method, path, operation, schema));
+    trying);
   main.scrollTop = 0;
   document.title = `${method} ${path} · Domov`;
 };
