@@ -6,7 +6,7 @@ QUESTION = Why would somebody run a language model on their own computer?
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: run test check format lint types docs docs-fresh bench bench-start bench-quick bench-dialects bench-fit soak lock clean
+.PHONY: run test check format lint types docs docs-fresh bench bench-start bench-quick bench-dialects bench-fit soak fuzz lock clean
 
 run: $(VENV)/installed
 	@if [ -n "$$PROMPT" ]; then $(BIN)/domov run $(STARTER) "$$PROMPT"; \
@@ -58,6 +58,11 @@ SECONDS = 3600
 soak: $(VENV)/installed-dev
 	$(BIN)/domov pull $(STARTER)
 	$(BIN)/python -m benchmarks.soak $(SECONDS)
+
+# schemathesis over the whole API, with so many examples for each route.
+EXAMPLES = 500
+fuzz: $(VENV)/installed-dev
+	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/api/test_fuzzing.py
 
 # Predicted against really allocated memory, every row; NAMES="mistral:7b" chooses models, NAMES=--speed compares speed.
 bench-fit: $(VENV)/installed-dev

@@ -24,6 +24,7 @@ from domov.engine import calibration
 from domov.engine.adapting import Adapting
 from domov.engine.calibration import Conditions, Tuning
 from domov.engine.connection import Care
+from domov.engine.fake import FakeEngine
 from domov.engine.launch import Endpoint, Launch
 from domov.engine.llamacpp import LlamaCpp
 from domov.engine.loading import cache_depends_on, resolved
@@ -38,8 +39,10 @@ from domov.hardware.load import limited_group, read_load
 from domov.hardware.machine import Machine
 from domov.hardware.memory import read_memory
 from domov.hardware.survey import NO_CARDS, Found, find_cards, may_have_cards, survey
+from domov.meter.meter import Meter
 from domov.options import ModelOptions
 from domov.outbound import SILENCE_SECONDS, Outbound
+from domov.outbound import Row as Connection
 from domov.sizing.choice import Offer, offers
 from domov.sizing.plan import Plan, Wishes, fallbacks, make_plan
 from domov.sizing.projector import projector_bytes
@@ -52,7 +55,7 @@ from domov.store.models import Model, Models, now
 from domov.store.names import PathName, parse
 from domov.store.pull import Puller
 from domov.store.shape import ModelShape, shape_of
-from domov.types import Overflow
+from domov.types import Happening, ModelNoted, Overflow, Spent
 
 if TYPE_CHECKING:
     from domov.access.access import Access
@@ -93,9 +96,9 @@ class App:
 
         return Access(lambda: self.database, Audit(self.config.logs), os.environ.get("DOMOV_API_KEY"))
 
-    def _count_tokens(self, tokens: int) -> None:
-        if "access" in self.__dict__:  # where nobody has called, nobody's are counted
-            self.access.count_tokens(tokens)
+    def _count_tokens(self, happening: Happening | Connection) -> None:
+        if isinstance(happening, Spent) and "access" in self.__dict__:  # where nobody has called, nobody's are counted
+            self.access.count_tokens(happening.tokens)
 
     @cached_property
     def files(self) -> "Files":
@@ -111,20 +114,26 @@ class App:
 
     @cached_property
     def scheduler(self) -> Scheduler:
-        scheduler = Scheduler(
+        return Scheduler(
             self._open_planned,
             key=self.loaded_as,
             free_bytes=lambda: read_memory().free_bytes,
             keep_alive_seconds=self.config.keep_alive_seconds,
             when_loaded=self._note_plan,
+            tell=self.meter.tell,
         )
-        scheduler.when_used = self._count_tokens
-        return scheduler
 
     @cached_property
     def asked_options(self) -> dict[str, dict[str, Any]]:
         """What a program asked for, by the names of models, when it had them loaded: it stands above all settings."""
         return {}
+
+    @cached_property
+    def meter(self) -> Meter:
+        """Tells those who keep count what happens here."""
+        meter = Meter()
+        meter.add(self._count_tokens)
+        return meter
 
     def loaded_as(self, model: Model) -> Hashable:
         """The same for names of one file with the same options: one worker runs them."""
@@ -163,7 +172,12 @@ class App:
     async def outbound(self, *, silence_seconds: float = SILENCE_SECONDS) -> AsyncIterator[Outbound]:
         """The one door, for as long as the block lasts."""
         ledger = self.config.logs / "outbound.jsonl"
-        async with Outbound(ledger, offline=self.config.offline, silence_seconds=silence_seconds) as outbound:
+        async with Outbound(
+            ledger,
+            offline=self.config.offline,
+            silence_seconds=silence_seconds,
+            recorded=self.meter.tell,
+        ) as outbound:
             yield outbound
 
     @asynccontextmanager
@@ -268,6 +282,8 @@ class App:
         tuning = self.tuning(model)
         options = self._resolved(model, header, tuning)
         plan = self.plan(shape_of(header, name=model.name), options, idle_bytes=idle_bytes)
+        if self.config.engine == "fake":
+            return FakeEngine(context_tokens=plan.context_tokens), plan
         states = self._states(model, options)
         launch = self._launch(model, options, plan, states=states, spin_count=tuning.spin_count)
         set_by_hand = self._wanted(model, Tuning())
@@ -278,6 +294,7 @@ class App:
             overflow=cast(Overflow, self.config.overflow),
             states=states,
             adapting=None if self.config.threads or set_by_hand.threads else self.adapting,
+            happened=lambda what: self.meter.tell(ModelNoted(model.name, what)),
         )
         rest = [smaller(launch, fallback) for fallback in _a_few(list(fallbacks(plan)))]
         return LlamaCpp(launch, name=model.name, log=log, care=care, smaller=rest), plan

@@ -45,8 +45,9 @@ class Config:
     offline: bool = setting(False, "Forbid every outbound connection.")
     engine: str = setting(
         "xllamacpp",
-        "What runs the models: the llama.cpp inside Domov, or a `llama-server` found on this machine.",
-        choices=("xllamacpp", "llama-server"),
+        "What runs the models: the llama.cpp inside Domov, a `llama-server` found on this machine, or nothing: `fake` "
+        "gives back the last words that it is sent, for tests of programs.",
+        choices=("xllamacpp", "llama-server", "fake"),
     )
     llama_server: str = setting("llama-server", "The `llama-server` binary: a name on PATH, or a path.")
     context_tokens: int = setting(
@@ -67,6 +68,11 @@ class Config:
     )
     slots: int = setting(2, "Conversations that one model carries on at the same time.", least=1, most=64)
     queue: int = setting(64, "Requests to one model that may wait; more are told to come back later.", least=0)
+    patience_seconds: int = setting(
+        20,
+        "How long a client may take to send the head of a request, and then its body, with a second more for 10 kB.",
+        least=1,
+    )
     keep_alive_seconds: int = setting(
         300, "How long a model stays loaded after its last answer; -1 is for ever.", least=-1
     )

@@ -67,3 +67,22 @@ def able(starter: Model, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         assert done.returncode == 0, done.stderr
     with serving(home) as server:
         yield server
+
+
+LITTLE = "little:1m"
+
+
+def little_home(home: Path) -> Path:
+    """A home with one small model, LITTLE."""
+    file = home / "little.gguf"
+    file.write_bytes(gguf_files.bert())
+    done = domov(home, "pull", str(file), "--name", LITTLE)
+    assert done.returncode == 0, done.stderr
+    return home
+
+
+@pytest.fixture(scope="session")
+def fake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose one model, LITTLE, gives back what it is sent: for all that is no matter of the model."""
+    with serving(little_home(tmp_path_factory.mktemp("home")), DOMOV_ENGINE="fake") as server:
+        yield server

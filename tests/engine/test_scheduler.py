@@ -19,7 +19,7 @@ from domov.sizing.offload import RAM, Share
 from domov.sizing.plan import Plan
 from domov.store.manifest import Manifest, Source
 from domov.store.models import Model
-from domov.types import ChatRequest, Message
+from domov.types import ChatRequest, Message, Spent
 
 MODEL_BYTES = 100
 
@@ -120,7 +120,7 @@ async def test_tokens_are_told_in_full_at_the_end_and_by_pieces_where_an_answer_
     scheduler: Scheduler, shelf: Shelf
 ) -> None:
     told: list[int] = []
-    scheduler.when_used = told.append
+    scheduler.tell = lambda happening: told.append(happening.tokens) if isinstance(happening, Spent) else None
     await answer(scheduler, shelf, "a", ask("one two three"))
     assert told == [3 + 3]  # a word of the fake's is a token
     async with aclosing(scheduler.engine_for(shelf.model("a")).stream(ask("w " * 50))) as cut:  # type: ignore[type-var]

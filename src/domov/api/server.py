@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from types import FrameType
-from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request
@@ -12,12 +11,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import client, errors, keys, loaded, model_list
+from domov.api import client, errors, keys, loaded, metrics, model_list
 from domov.api import domov as own
 from domov.api.admission import Admission
 from domov.api.anthropic import routes as anthropic
+from domov.api.counting import Asgi, Counting
 from domov.api.envelopes import envelope_of
 from domov.api.guard import Guard
+from domov.api.json_bodies import JsonBodies
 from domov.api.kobold import routes as kobold
 from domov.api.listening import Listener
 from domov.api.llamacpp import routes as llamacpp
@@ -26,15 +27,20 @@ from domov.api.ollama import routes as ollama
 from domov.api.openai import batches as openai_batches
 from domov.api.openai import routes as openai
 from domov.api.openai.batches import Batches
-from domov.api.protocol import bounded
+from domov.api.patience import TimedBodies, connections_allowed, impatient
+from domov.api.reference import routes as reference
+from domov.api.reference.document import describe
 from domov.app import App
-from domov.errors import DomovError
+from domov.errors import Broken, DomovError
+from domov.meter.metrics import Metrics
 
 LONGEST_GOODBYE_SECONDS = 3
 
 
-def create(domov: App) -> FastAPI:
-    """The application, with every dialect's routes."""
+def create(domov: App, figures: Metrics | None = None) -> FastAPI:
+    """The application, with every dialect's routes. figures: what /metrics tells; by itself it makes its own."""
+    figures = figures or Metrics()
+    domov.meter.add(figures.note)
 
     batches = Batches(domov)
 
@@ -45,7 +51,7 @@ def create(domov: App) -> FastAPI:
         await domov.scheduler.close()
         await domov.access.spending.write()
 
-    api = FastAPI(title="Domov", lifespan=lifespan, docs_url=None, redoc_url=None)
+    api = FastAPI(title="Domov", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     api.include_router(model_list.router(domov))
     api.include_router(openai.router(domov))
     api.include_router(openai_batches.router(domov, batches), tags=["OpenAI"])
@@ -57,6 +63,9 @@ def create(domov: App) -> FastAPI:
     api.include_router(loaded.router(domov))
     api.include_router(own.router(domov))
     api.include_router(keys.router(domov))
+    api.include_router(metrics.router(domov, figures))
+    api.include_router(reference.router())
+    describe(api)
 
     @api.get("/healthz", tags=["Domov"])
     async def healthz() -> dict[str, str]:
@@ -66,6 +75,10 @@ def create(domov: App) -> FastAPI:
     @api.exception_handler(DomovError)
     async def refused(request: Request, error: DomovError) -> Response:
         return envelope_of(request.scope).of_error(error)
+
+    @api.exception_handler(Exception)  # what nobody thought of: Starlette logs it as well
+    async def broken(request: Request, error: Exception) -> Response:
+        return await refused(request, Broken(f"Domov failed: {type(error).__name__}", hint="its log says more"))
 
     @api.exception_handler(RequestValidationError)
     async def not_understood(request: Request, error: RequestValidationError) -> Response:
@@ -88,9 +101,10 @@ def run(domov: App, listeners: Sequence[Listener]) -> None:
 
 async def _serve(domov: App, listeners: Sequence[Listener]) -> None:
     """One of uvicorn's servers for each address. The first hears the signals and begins and ends the application."""
-    api = create(domov)
+    figures = Metrics()
+    api = JsonBodies(create(domov, figures))
     servers = [
-        _Server(_uvicorn_config(domov, Guard(api, **_rules(domov, listener)), listener, lifespan=not index))
+        _Server(_uvicorn_config(domov, _asked(domov, api, listener, figures), listener, lifespan=not index))
         for index, listener in enumerate(listeners)
     ]
     servers[0].others = servers[1:]
@@ -103,19 +117,26 @@ async def _serve(domov: App, listeners: Sequence[Listener]) -> None:
         )
 
 
-def _rules(domov: App, listener: Listener) -> dict[str, Any]:
-    return {
-        "origins": listener.origins,
-        "admission": Admission(domov.access, listener.keys_required),
-        "most_body_bytes": domov.config.most_body_megabytes << 20,
-    }
+def _asked(domov: App, api: Asgi, listener: Listener, figures: Metrics) -> Asgi:
+    """The application as it is asked at one address: counted, in good time, by who may."""
+    guarded = Guard(
+        api,
+        origins=listener.origins,
+        admission=Admission(domov.access, listener.keys_required),
+        most_body_bytes=domov.config.most_body_megabytes << 20,
+    )
+    return Counting(TimedBodies(guarded, seconds=domov.config.patience_seconds), figures.responded)
 
 
-def _uvicorn_config(domov: App, app: Guard, listener: Listener, *, lifespan: bool) -> uvicorn.Config:
+def _uvicorn_config(domov: App, app: Asgi, listener: Listener, *, lifespan: bool) -> uvicorn.Config:
     certificate = listener.certificate
     return uvicorn.Config(
         app,
-        http=bounded(domov.config.most_head_kilobytes << 10),
+        http=impatient(
+            seconds=domov.config.patience_seconds,
+            most_connections=connections_allowed(),
+            most_head_bytes=domov.config.most_head_kilobytes << 10,
+        ),
         ws="none",
         lifespan="on" if lifespan else "off",
         log_level="warning",

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -19,7 +19,7 @@ from domov.engine.states import States
 from domov.engine.traits import Traits, read_traits
 from domov.engine.wire_errors import error_of, from_json, to_json
 from domov.errors import Broken
-from domov.types import Done, Event, Overflow, Progress
+from domov.types import Done, Event, Incident, Overflow, Progress
 
 ORDER_SECONDS = 120  # for an order that is carried out at once, the saving of a large cache to a slow disk included
 GOODBYE_SECONDS = 30  # for all the slots of a worker that is to end
@@ -36,6 +36,7 @@ class Care:
     silence_seconds  after so long a worker that should stream is given up; busy ones send a sign every few seconds
     states           where attention caches are kept; None: nowhere
     adapting         who decides on its threads while it calculates; None: nobody
+    happened         is told what happens beside the answers
     """
 
     queue: int = 64
@@ -43,6 +44,7 @@ class Care:
     silence_seconds: float = 60.0
     states: States | None = None
     adapting: Adapting | None = None
+    happened: Callable[[Incident], None] = lambda what: None
 
 
 class Reader(Protocol):
@@ -56,6 +58,7 @@ class Connection:
 
     def __init__(self, worker: WorkerProcess, launch: Launch, care: Care) -> None:
         self.worker, self._adapting = worker, care.adapting
+        self.lost = False  # it has ended by itself
         self._silence_seconds = care.silence_seconds
         self._session = _session(worker.endpoint)
         self.traits = Traits(launch.context_tokens, launch.slots)  # until the worker has been asked
@@ -66,6 +69,7 @@ class Connection:
             queue=care.queue,
             context_tokens=launch.context_tokens,
             states=care.states if launch.slot_save_path else None,
+            happened=care.happened,
         )
         if self._adapting is not None:
             most = Threads(launch.threads, launch.options.batch_threads or launch.threads)

@@ -185,6 +185,9 @@ class LlamaCpp:
         raise first
 
     async def _died(self, connection: Connection, when: str = "in the middle of an answer") -> WorkerDied:
+        if not connection.lost:  # several requests find it out
+            connection.lost = True
+            self._care.happened("worker_died")
         try:
             why = await connection.worker.reason()
         finally:
