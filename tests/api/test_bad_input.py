@@ -257,14 +257,14 @@ def test_a_mark_at_the_start_of_json_is_no_fault(client: httpx2.Client) -> None:
     assert send(client, "POST", "/v1/chat/completions", body).status_code == 200
 
 
-CYCLES = [
+CYCLES: list[Body] = [
     {"$ref": "#"},
     {"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}},
     {"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}, {"type": "string"}]}}},
     {"type": "object", "properties": {"x": {"$ref": "#"}}, "required": ["x"]},
     {"$ref": "file:///etc/passwd"},
 ]
-TREE = {"type": "object", "properties": {"next": {"$ref": "#/$defs/node"}}, "required": ["next"]}
+TREE: Body = {"type": "object", "properties": {"next": {"$ref": "#/$defs/node"}}, "required": ["next"]}
 
 
 def hold(server: Server, **form: Any) -> httpx2.Response:
@@ -286,7 +286,7 @@ def test_a_schema_with_a_cycle_is_refused_where_it_has_no_end_and_held_where_it_
 def test_the_largest_grammars_that_are_taken_end_no_worker(server: Server) -> None:
     deep = "root ::= " + "(" * 200 + '"a"' + ")" * 200
     chain = "root ::= a0\n" + "".join(f"a{n} ::= a{n + 1}\n" for n in range(1990)) + 'a1990 ::= "a"'
-    wide = {"type": "object", "properties": {f"p{n}": {"type": "string"} for n in range(500)}}
+    wide: Body = {"type": "object", "properties": {f"p{n}": {"type": "string"} for n in range(500)}}
     for form in ({"grammar": deep}, {"grammar": chain}, schema_of(wide)):
         assert hold(server, **form).status_code in (200, 400), str(form)[:100]
     assert hold(server, grammar="root ::= " + "(" * 100_000).status_code == 400
