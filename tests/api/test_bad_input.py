@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from tests.api.conftest import LITTLE, Server
+from tests.conftest import STARTER
 
 LONGEST_SECONDS = 10
 DEEP = 1000
@@ -254,6 +255,41 @@ def test_a_number_that_no_double_holds_is_refused_by_its_name(client: httpx2.Cli
 def test_a_mark_at_the_start_of_json_is_no_fault(client: httpx2.Client) -> None:
     body = b"\xef\xbb\xbf" + json.dumps({"model": LITTLE, "messages": MESSAGES}).encode()
     assert send(client, "POST", "/v1/chat/completions", body).status_code == 200
+
+
+CYCLES: list[Body] = [
+    {"$ref": "#"},
+    {"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}},
+    {"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}, {"type": "string"}]}}},
+    {"type": "object", "properties": {"x": {"$ref": "#"}}, "required": ["x"]},
+    {"$ref": "file:///etc/passwd"},
+]
+TREE: Body = {"type": "object", "properties": {"next": {"$ref": "#/$defs/node"}}, "required": ["next"]}
+
+
+def hold(server: Server, **form: Any) -> httpx2.Response:
+    body = {"model": STARTER, "messages": MESSAGES, "max_tokens": 3, **form}
+    return httpx2.post(f"{server.url}/v1/chat/completions", json=body, timeout=60)
+
+
+def schema_of(schema: Body) -> Body:
+    return {"response_format": {"type": "json_schema", "json_schema": {"schema": schema}}}
+
+
+def test_a_schema_with_a_cycle_is_refused_where_it_has_no_end_and_held_where_it_has_one(server: Server) -> None:
+    for schema in CYCLES:
+        assert hold(server, **schema_of(schema)).status_code == 400, schema
+    node = {"type": "object", "properties": {"next": {"anyOf": [{"type": "null"}, {"$ref": "#/$defs/node"}]}}}
+    assert hold(server, **schema_of({**TREE, "$defs": {"node": node}})).status_code == 200
+
+
+def test_the_largest_grammars_that_are_taken_end_no_worker(server: Server) -> None:
+    deep = "root ::= " + "(" * 200 + '"a"' + ")" * 200
+    chain = "root ::= a0\n" + "".join(f"a{n} ::= a{n + 1}\n" for n in range(1990)) + 'a1990 ::= "a"'
+    wide: Body = {"type": "object", "properties": {f"p{n}": {"type": "string"} for n in range(500)}}
+    for form in ({"grammar": deep}, {"grammar": chain}, schema_of(wide)):
+        assert hold(server, **form).status_code in (200, 400), str(form)[:100]
+    assert hold(server, grammar="root ::= " + "(" * 100_000).status_code == 400
 
 
 def test_the_server_lives_on(client: httpx2.Client) -> None:
