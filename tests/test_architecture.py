@@ -14,7 +14,7 @@ LAYERS = (
     ("cli",),
     ("api", "web"),
     ("app",),
-    ("route", "documents", "optimize", "tune", "chats"),
+    ("route", "documents", "optimize", "tune", "chats", "connect"),
     ("engine", "meter"),
     ("sizing",),
     ("hardware", "store"),

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import aiohttp
@@ -57,7 +58,7 @@ class Connection:
     """Lives as long as its worker. Raises aiohttp's errors where that ends; the engine says what they mean."""
 
     def __init__(self, worker: WorkerProcess, launch: Launch, care: Care) -> None:
-        self.worker, self._adapting = worker, care.adapting
+        self.worker, self.model, self._adapting = worker, Path(launch.model), care.adapting
         self._stream_limit = aiohttp.ClientTimeout(total=None, sock_read=care.silence_seconds)
         self._session = _session(worker.endpoint)
         self.traits = Traits(launch.context_tokens, launch.slots)  # until the worker has been asked
