@@ -50,6 +50,14 @@ def ask(home: Path, method: str, path: str, body: dict[str, Any] | None = None) 
     return answer
 
 
+def running_at(home: Path) -> tuple[str, int] | None:
+    """Where the server of this home listens, if one runs."""
+    try:
+        return _running(home)
+    except NoServer:
+        return None
+
+
 def _running(home: Path) -> tuple[str, int]:
     try:
         table = orjson.loads(_path(home).read_bytes())

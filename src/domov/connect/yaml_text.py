@@ -39,10 +39,7 @@ def put_items(text: str, key: str | None, items: Sequence[Mapping[str, Any]], *,
     first = own.index(True) if True in own else 0
     others = [item for item, goes in zip(there, own, strict=True) if not goes]
     wanted: Any = [*others[:first], *items, *others[first:]]
-    after = _with_items(text, key, items, own)
-    if parse(after) != (wanted if key is None else {**(before or {}), key: wanted}):
-        raise NotYaml("it is written in a way that can't be added to without touching the rest")
-    return after
+    return _checked(_with_items(text, key, items, own), wanted if key is None else {**(before or {}), key: wanted})
 
 
 def put_settings(text: str, settings: Mapping[str, str]) -> str:
@@ -53,9 +50,16 @@ def put_settings(text: str, settings: Mapping[str, str]) -> str:
     after = text
     for key, value in settings.items():
         after = _with_setting(after, key, value)
-    if parse(after) != {**before, **settings}:
-        raise NotYaml("it is written in a way that can't be added to without touching the rest")
-    return after
+    return _checked(after, {**before, **settings})
+
+
+def _checked(after: str, wanted: Any) -> str:
+    try:
+        if parse(after) == wanted:
+            return after
+    except NotYaml:
+        pass
+    raise NotYaml("it is written in a way that can't be added to without touching the rest")
 
 
 def _list_in(value: Any, key: str | None) -> list[Any]:
@@ -98,9 +102,10 @@ def _in_list(
 
 def _in_brackets(text: str, node: SequenceNode, items: Sequence[Mapping[str, Any]], own: Sequence[bool]) -> str:
     """A list in one line, `[...]`: its other items stay as they are written."""
-    kept = [node for node, goes in zip(node.value, own, strict=True) if not goes]
-    parts = [json.dumps(item, ensure_ascii=False) for item in items]
-    parts += [text[item.start_mark.index : item.end_mark.index] for item in kept]
+    kept = [item for item, goes in zip(node.value, own, strict=True) if not goes]
+    parts = [text[item.start_mark.index : item.end_mark.index] for item in kept]
+    first = list(own).index(True) if True in own else 0
+    parts[first:first] = [json.dumps(item, ensure_ascii=False) for item in items]
     return f"{text[: node.start_mark.index]}[{', '.join(parts)}]{text[node.end_mark.index :]}"
 
 

@@ -1,4 +1,4 @@
-"""What the header of a model's file says that it can do, before it is loaded; read once while the file stays the same."""
+"""What the header of a model's file says that it can do, before it is loaded."""
 
 from dataclasses import dataclass
 from functools import lru_cache
