@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from domov.api.answers import json_response
 from domov.api.disconnect import unless_disconnected
 from domov.api.models import engine_of
-from domov.api.openai import chat, completions, native, vectors
+from domov.api.openai import chat, completions, fim, native, vectors
 from domov.api.openai.answers import Asked, all_events, collected, several, streamed
 from domov.app import App
 from domov.engine.scheduler import Scheduled
@@ -20,6 +20,7 @@ from domov.types import CompletionRequest
 def router(domov: App) -> APIRouter:
     routes = APIRouter()
     routes.include_router(_openai(domov), tags=["OpenAI"])
+    routes.include_router(fim.router(domov), tags=["OpenAI"])
     routes.include_router(_native(domov), tags=["llama.cpp"])
     return routes
 
