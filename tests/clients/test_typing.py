@@ -17,6 +17,14 @@ def ask(served: Served, before: str, **more: Any) -> tuple[HTTPConnection, HTTPR
     return connection, connection.getresponse()
 
 
+def answer(served: Served, before: str, **more: Any) -> dict[str, Any]:
+    connection, response = ask(served, before, **more)
+    try:
+        return dict(json.loads(response.read()))
+    finally:
+        connection.close()
+
+
 def loaded(served: Served) -> dict[str, Any]:
     with urllib.request.urlopen(f"{served.url}/api/domov/loaded") as answer:
         (row,) = [m for m in json.load(answer)["models"] if m["model"] == "coder:latest"]
@@ -26,15 +34,14 @@ def loaded(served: Served) -> dict[str, Any]:
 def test_a_suggestion_that_is_left_gives_its_slot_to_the_next_one(served: Served) -> None:
     left, response = ask(served, BEFORE + "    return f", n_predict=1500, ignore_eos=True, stream=True)
     assert response.readline().startswith(b"data: ")  # it writes
+    response.close()
     left.close()
-    _, response = ask(served, BEFORE + "    return fi", n_predict=4, ignore_eos=True)
-    told = json.loads(response.read())
+    told = answer(served, BEFORE + "    return fi", n_predict=4, ignore_eos=True)
     assert told["tokens_predicted"] == 4
     assert loaded(served)["running"] == 0  # the first would go on for hundreds of tokens more
 
 
 def test_what_was_read_for_one_suggestion_is_not_read_again_for_the_next(served: Served) -> None:
     for typed in ("    return s", "    return se"):
-        _, response = ask(served, BEFORE + typed, n_predict=2)
-        told = json.loads(response.read())
+        told = answer(served, BEFORE + typed, n_predict=2)
     assert told["timings"]["cache_n"] > told["tokens_evaluated"] / 2
