@@ -15,7 +15,7 @@ from domov.api.anthropic import request as anthropic
 from domov.api.errors import STATUS
 from domov.api.ollama import bodies, fields, routes, storing
 from domov.api.ollama.messages import ChatMessage
-from domov.api.openai import chat, completions, native, vectors
+from domov.api.openai import chat, completions, fim, native, vectors
 from domov.cli import errors as cli_errors
 from domov.cli.main import COMMANDS
 from tests.api.conftest import serving
@@ -56,7 +56,7 @@ def test_every_route_is_documented() -> None:
 
 def test_every_field_of_a_request_is_documented() -> None:
     page = (ROOT / "docs" / "api.md").read_text("utf-8")
-    kinds: tuple[type[BaseModel], ...] = (chat.ChatBody, completions.CompletionBody, native.InfillBody)
+    kinds: tuple[type[BaseModel], ...] = (chat.ChatBody, completions.CompletionBody, fim.FimBody, native.InfillBody)
     kinds += (vectors.EmbeddingBody, vectors.RerankBody, native.TokenizeBody, native.DetokenizeBody)
     names = {*(name for kind in kinds for name in kind.model_fields), *chat.UNSUPPORTED}
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []

@@ -35,9 +35,9 @@ class Colour(BaseModel):
 Keep = Callable[[Any], Any]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def keep() -> Iterator[Keep]:
-    """Takes a client of LangChain's and closes its connections after the test: it has no way to do so itself."""
+    """Takes LangChain's clients and closes their connections after all tests: some share one, and none does it."""
     kept: list[Any] = []
 
     def take(client: Any) -> Any:
