@@ -19,7 +19,7 @@ class ClaudeCode(Tool):
 
     name, title, program = "claude", "Claude Code", "claude"
     install = "npm install -g @anthropic-ai/claude-code"
-    least_context_tokens = 32_768  # its prompt and tools alone take more than 15,000
+    least_context_tokens = 32_768  # its prompt and tools alone are 80 kB, about 20,000
 
     def folders(self, places: Places) -> tuple[Path, ...]:
         return (places.under("CLAUDE_CONFIG_DIR", ".claude"),)
@@ -34,6 +34,8 @@ class ClaudeCode(Tool):
             "ANTHROPIC_DEFAULT_SONNET_MODEL": model,
             "ANTHROPIC_DEFAULT_HAIKU_MODEL": model,
             "CLAUDE_CODE_SUBAGENT_MODEL": model,
+            # of a model that it does not know it would believe 200,000 or a million
+            "CLAUDE_CODE_MAX_CONTEXT_TOKENS": str(target.roles.chat.context_tokens),
             "CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(target.roles.chat.answer_tokens),
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
             "API_TIMEOUT_MS": "3000000",
