@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from domov.types import ChatRequest, CompletionRequest
+
 
 @dataclass(frozen=True, slots=True)
 class Family:
@@ -98,6 +100,15 @@ def family_in(header: bytes) -> Family | None:
         return struct.pack("<Q", len(text.encode())) + text.encode() in header
 
     return next((family for family in FAMILIES if all(map(holds, family.marks))), None)
+
+
+def asks_to_fill(request: ChatRequest | CompletionRequest) -> bool:
+    """Whether a gap is to be filled: one that is told apart, or one that the caller has marked in the prompt itself."""
+    if not isinstance(request, CompletionRequest):
+        return False
+    prompt = request.prompt
+    ends = isinstance(prompt, str) and any(f.middle and prompt.endswith(f.middle) for f in FAMILIES)
+    return request.suffix is not None or ends
 
 
 def fill_prompt(
