@@ -125,6 +125,8 @@ def test_codex_keeps_a_users_settings_and_reads_the_key_from_its_environment(tmp
     config = tomllib.loads(text)
     assert text.startswith(mine) and config["model_provider"] == "domov"
     assert config["model_providers"]["domov"]["env_key"] == "DOMOV_API_KEY" and KEY not in text
+    without = written(Codex(), Target(URL, ROLES), tmp_path, {"config.toml": text})["config.toml"]
+    assert "env_key" not in without and without.startswith(mine)
 
 
 @pytest.mark.parametrize(

@@ -68,8 +68,8 @@ class Codex(Tool):
         return (places.under("CODEX_HOME", ".codex"),)
 
     def provider(self, target: Target) -> dict[str, Any]:
-        key = {"env_key": KEY_VARIABLE} if target.has_key else {}
-        return {"name": "Domov", "base_url": target.openai, "wire_api": "responses", **key}
+        key = KEY_VARIABLE if target.has_key else None
+        return {"name": "Domov", "base_url": target.openai, "wire_api": "responses", "env_key": key}
 
     def settings(self, target: Target) -> dict[str, Any]:
         chat = target.roles.chat
@@ -85,7 +85,8 @@ class Codex(Tool):
 
     def start(self, target: Target) -> Start:
         values = {f"model_providers.domov.{key}": value for key, value in self.provider(target).items()}
-        options = [f"{key}={json.dumps(value)}" for key, value in {**values, **self.settings(target)}.items()]
+        values |= self.settings(target)
+        options = [f"{key}={json.dumps(value)}" for key, value in values.items() if value is not None]
         arguments = [part for option in options for part in ("-c", option)]
         return Start(("codex", *arguments), {KEY_VARIABLE: target.key} if target.has_key else {})
 

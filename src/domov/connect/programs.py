@@ -1,5 +1,6 @@
 """Tools that are neither editors nor agents: a command, a web page, a library."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ class OpenWebUI(Tool):
         return values
 
     def words(self, target: Target) -> str:
-        lines = [f"export {name}={value}" for name, value in self.environ(target).items()]
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in self.environ(target).items()]
         return "\n".join([*lines, "open-webui serve"])
 
     def start(self, target: Target) -> Start:

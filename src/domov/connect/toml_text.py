@@ -15,7 +15,7 @@ class NotToml(ValueError):
 def put(text: str, settings: Mapping[str, Any], tables: Mapping[tuple[str, ...], Mapping[str, Any]]) -> str:
     """The text with these keys at the top level, and these keys in tables; other keys of the tables stay.
 
-    Raises NotToml.
+    A value of None takes a key out of its table. Raises NotToml.
     """
     wanted = _parsed(text)
     try:
@@ -25,7 +25,10 @@ def put(text: str, settings: Mapping[str, Any], tables: Mapping[tuple[str, ...],
         for path, values in tables.items():
             table, plain = _table(document, path), _plain_table(wanted, path)
             for key, value in values.items():
-                table[key] = plain[key] = value
+                if value is None:
+                    table.pop(key, None), plain.pop(key, None)
+                else:
+                    table[key] = plain[key] = value
     except (TOMLKitError, TypeError, KeyError) as error:
         raise NotToml(str(error)) from error
     after = tomlkit.dumps(document)
