@@ -74,8 +74,10 @@ def test_a_damaged_file_is_named_with_its_line_and_left_alone(home: Path, user: 
 
 
 def test_the_list_and_the_change_come_as_json(home: Path, user: Path) -> None:
-    told = json.loads(run(home, user, "connect", "codex", "--json", "--url", "http://box:8080/v1").stdout)
-    assert (told["url"], told["written"]) == ("http://box:8080", False)
+    done = run(home, user, "connect", "codex", "--json", "--url", "http://127.0.0.1:9/v1")
+    assert "http://127.0.0.1:9 could not be asked for its models" in done.stderr
+    told = json.loads(done.stdout)
+    assert (told["url"], told["written"]) == ("http://127.0.0.1:9", False)
     assert told["roles"]["chat"]["name"] == "smollm2:135m" and told["files"][0]["changes"]
     assert any("context of 16384" in sentence for sentence in told["advice"])
     assert not (user / ".codex").exists()
@@ -99,8 +101,8 @@ def test_a_key_is_written_and_not_shown(home: Path, user: Path) -> None:
         (("connect", "zed", "--model", "nothing:1b"), "no such model: nothing:1b"),
         (("connect", "zed", "--url", "box"), "not the address of a server: box"),
         (("launch", "claude"), "no server is running"),
-        (("launch", "--url", "http://box:1", "zed"), "can't be pointed elsewhere for one run"),
-        (("launch", "--url", "http://box:1", "opencode"), "npm install -g opencode-ai"),
+        (("launch", "--url", "http://127.0.0.1:9", "zed"), "can't be pointed elsewhere for one run"),
+        (("launch", "--url", "http://127.0.0.1:9", "opencode"), "npm install -g opencode-ai"),
     ],
 )
 def test_what_can_not_be_meant_or_done_is_said_with_a_way_out(
@@ -128,10 +130,10 @@ def test_a_tool_starts_pointed_at_domov_and_its_status_is_passed_on(home: Path, 
     program(user, "cn", "import sys\nprint(open(sys.argv[2]).read(), sys.argv[3:])\n")
     program(user, "aider", "import os\nos.kill(os.getpid(), 15)\n")
     more = {"PATH": f"{user}{os.pathsep}{os.environ['PATH']}", "ANTHROPIC_API_KEY": "sk-theirs"}
-    url = ("--url", "http://127.0.0.1:4000")
+    url = ("--url", "http://127.0.0.1:9")
     done = run(home, user, "launch", *url, "claude", "-p", "--model", "Say; $HOME", **more)
-    assert (done.returncode, done.stdout) == (7, "http://127.0.0.1:4000 None ['-p', '--model', 'Say; $HOME']\n")
+    assert (done.returncode, done.stdout) == (7, "http://127.0.0.1:9 None ['-p', '--model', 'Say; $HOME']\n")
     done = run(home, user, "launch", *url, "--model", "smollm2:135m", "continue", "-p", **more)
-    assert done.returncode == 0 and "http://127.0.0.1:4000/v1" in done.stdout and done.stdout.endswith("['-p']\n")
+    assert done.returncode == 0 and "http://127.0.0.1:9/v1" in done.stdout and done.stdout.endswith("['-p']\n")
     assert run(home, user, "launch", *url, "aider", **more).returncode == 128 + 15
     assert {path.name for path in user.iterdir()} == {"claude", "cn", "aider"}

@@ -16,6 +16,7 @@ from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from pydantic import BaseModel, SecretStr
 
 from tests.clients.conftest import Served, own
+from tests.conftest import domov
 
 UNICODE = "žluťoučký kůň 🐴 日本語"
 
@@ -141,3 +142,11 @@ def test_the_lines_that_connect_shows_for_langchain_work(served: Served, tmp_pat
     exec(lines, names)
     assert keep(names["chat"]).bind(max_tokens=8).invoke("Say hello.").content
     assert len(keep(names["embeddings"]).embed_query("house")) == 32
+
+
+def test_models_of_a_server_elsewhere_are_asked_of_it(served: Served, home: Path, tmp_path: Path) -> None:
+    """The home has the starter alone; the server is another one's."""
+    done = domov(home, "connect", "continue", "--json", "--url", served.url, **own(tmp_path))
+    roles = {role: model["name"] for role, model in json.loads(done.stdout)["roles"].items()}
+    assert roles.pop("chat") in ("coder:latest", "thinker:latest")
+    assert roles == {"autocomplete": "coder:latest", "embed": "encoder:latest", "rerank": "ranker:latest"}

@@ -11,6 +11,7 @@ import pytest
 from domov.connect import jsonc, yaml_text
 from domov.connect.agents import Codex
 from domov.connect.editors import Continue, Zed
+from domov.connect.elsewhere import able
 from domov.connect.roles import Able, Roles, choose
 from domov.connect.table import TOOLS, find
 from domov.connect.tool import Places, Target, Tool
@@ -52,6 +53,19 @@ def test_without_a_model_for_chat_there_is_nothing_to_connect() -> None:
         choose([EMBED])
     with pytest.raises(BadOption, match="bge-m3 does not chat"):
         choose([EMBED, CHAT], chat="bge-m3")
+
+
+def test_a_server_elsewhere_tells_what_its_models_can_do() -> None:
+    shown = {
+        "capabilities": ["completion", "tools", "insert", "vision"],
+        "template": "{{ .Prompt }}{{ .Suffix }}",
+        "details": {"parameter_size": "1.5B"},
+        "model_info": {"general.architecture": "qwen2", "qwen2.context_length": 32768},
+    }
+    assert able("coder", shown) == Able("coder", "chat", 1_500_000_000, 4096, chats=True, family="told", sees=True)
+    assert able("coder", {**shown, "parameters": "stop x\nnum_ctx    16384"}).context_tokens == 16384
+    assert able("bge", {"capabilities": ["embedding"]}) == Able("bge", "embedding", 0, 4096)
+    assert able("ranker", {"capabilities": []}).task == "reranking"
 
 
 def test_a_tool_is_found_by_its_name_or_with_the_nearest_ones() -> None:

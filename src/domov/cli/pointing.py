@@ -1,5 +1,6 @@
 """Where other tools are pointed: at this server, with the models that are here."""
 
+import asyncio
 import os
 import shutil
 import sys
@@ -11,6 +12,7 @@ import click
 from domov import app
 from domov.api import client
 from domov.cli.errors import say
+from domov.connect import elsewhere
 from domov.connect.roles import Able, choose
 from domov.connect.tool import NO_KEY, Places, Target
 from domov.engine.known import known
@@ -19,6 +21,7 @@ from domov.hardware.memory import read_memory
 from domov.store.gguf import read_header
 from domov.store.models import Model
 
+PATIENCE_SECONDS = 10
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # a server listens there, nobody calls there
 
 model_option = click.option("--model", help="The model to chat with, instead of the largest that fits into memory.")
@@ -35,8 +38,24 @@ def places() -> Places:
 
 def target(domov: app.App, *, model: str | None, url: str | None, key: str | None) -> Target:
     """What a tool is told. Raises NoSuchModel, BadOption."""
-    chat = domov.models.get(model).name if model else None
-    return Target(address(domov, url), choose(able_models(domov), chat=chat), key or NO_KEY)
+    where = address(domov, url)
+    models = None if url is None or where == address(domov, None) else _elsewhere(domov, where, key)
+    chat = model if models is not None or model is None else domov.models.get(model).name
+    return Target(where, choose(able_models(domov) if models is None else models, chat=chat), key or NO_KEY)
+
+
+def _elsewhere(domov: app.App, url: str, key: str | None) -> list[Able] | None:
+    """The models of a server that is not this home's own; None, with a word, where it can't be asked."""
+
+    async def asked() -> list[Able]:
+        async with domov.outbound(silence_seconds=PATIENCE_SECONDS) as outbound:
+            return await elsewhere.able_models(outbound, url, token=key)
+
+    try:
+        return asyncio.run(asked())
+    except (DomovError, KeyError, TypeError, ValueError) as error:
+        say(f"{url} could not be asked for its models ({error}): those of this computer are named instead")
+        return None
 
 
 def address(domov: app.App, url: str | None) -> str:

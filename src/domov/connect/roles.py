@@ -65,8 +65,9 @@ def choose(models: Sequence[Able], *, chat: str | None = None) -> Roles:
     """
     chats = _largest_first([m for m in models if m.chats])
     if chat is not None:
-        chats = [m for m in models if m.name == chat and m.chats] + [m for m in chats if m.name != chat]
-        if not chats or chats[0].name != chat:
+        named = [m for m in chats if m.name in (chat, f"{chat}:latest")]
+        chats = named[:1] + [m for m in chats if m not in named[:1]]
+        if not named:
             raise BadOption(f"{chat} does not chat", hint="choose a model for chat: domov list")
     if not chats:
         raise NoSuchModel("no model here chats", hint="fetch one: domov pull qwen3:4b")
