@@ -6,7 +6,7 @@ QUESTION = Why would somebody run a language model on their own computer?
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: run test check format lint types docs docs-fresh bench bench-start bench-quick bench-autocomplete bench-fit soak lock clean
+.PHONY: run test check format lint types docs docs-fresh bench bench-start bench-quick bench-dialects bench-autocomplete bench-fit soak lock clean
 
 run: $(VENV)/installed
 	@if [ -n "$$PROMPT" ]; then $(BIN)/domov run $(STARTER) "$$PROMPT"; \
@@ -48,6 +48,10 @@ bench-start: $(VENV)/installed-dev
 # One short round of all rows: shows that they work, measures nothing.
 bench-quick: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.engine --quick || test -s .cache/benchmarks/engine.json
+
+# Every dialect's speed and first word beside the worker itself; 100 streams at once.
+bench-dialects: $(VENV)/installed-dev
+	$(BIN)/python -m benchmarks.dialects
 
 # Time to a suggestion while somebody types; about three minutes.
 bench-autocomplete: $(VENV)/installed-dev

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
@@ -32,9 +32,9 @@ from domov.engine.protocol import Engine
 from domov.engine.scheduler import Row, Scheduler
 from domov.engine.states import States, forget, state_key
 from domov.errors import BadName, EngineUnavailable, Refused
-from domov.files import make_folder
+from domov.files import write_atomically
 from domov.hardware.cpu import affinity, read_cpu
-from domov.hardware.load import read_load
+from domov.hardware.load import limited_group, read_load
 from domov.hardware.machine import Machine
 from domov.hardware.memory import read_memory
 from domov.hardware.survey import NO_CARDS, Found, find_cards, may_have_cards, survey
@@ -54,6 +54,14 @@ from domov.store.pull import Puller
 from domov.store.shape import ModelShape, shape_of
 from domov.types import Overflow
 
+if TYPE_CHECKING:
+    from domov.batches.files import Files
+    from domov.batches.jobs import Jobs
+    from domov.chats.answers import Answers
+    from domov.database import Database
+
+MOST_NOTES = 1000  # of plans
+
 
 @dataclass(frozen=True)
 class App:
@@ -62,6 +70,31 @@ class App:
     @cached_property
     def models(self) -> Models:
         return Models(self.config.models, catalogue.load())
+
+    @cached_property
+    def database(self) -> "Database":
+        """What is kept in domov.db, opened at its first use. Raises HomeUnusable, DiskFull, Broken."""
+        from domov.database import open_database  # slow to import, and many commands need no database
+
+        return open_database(self.config.database)
+
+    @cached_property
+    def answers(self) -> "Answers":
+        from domov.chats.answers import Answers
+
+        return Answers(self.database)
+
+    @cached_property
+    def files(self) -> "Files":
+        from domov.batches.files import Files
+
+        return Files(self.database, self.config.files)
+
+    @cached_property
+    def jobs(self) -> "Jobs":
+        from domov.batches.jobs import Jobs
+
+        return Jobs(self.database)
 
     @cached_property
     def scheduler(self) -> Scheduler:
@@ -73,6 +106,11 @@ class App:
             when_loaded=self._note_plan,
         )
 
+    @cached_property
+    def asked_options(self) -> dict[str, dict[str, Any]]:
+        """What a program asked for, by the names of models, when it had them loaded: it stands above all settings."""
+        return {}
+
     def loaded_as(self, model: Model) -> Hashable:
         """The same for names of one file with the same options: one worker runs them."""
         return str(model.path), model.path.stat().st_mtime_ns, self._wanted(model, Tuning())
@@ -83,22 +121,23 @@ class App:
         return forget(self.config.states, conversation)
 
     def _note_plan(self, row: Row) -> None:
-        """One line more of what was predicted for a model and what it took, in logs/plans.jsonl."""
+        """One line more of what was predicted for a model and what it took, in logs/plans.jsonl, the newest last."""
+        path = self.config.logs / "plans.jsonl"
         with contextlib.suppress(Refused, OSError):  # a full disk is no reason to refuse the request
-            make_folder(self.config.logs)
-            with open(self.config.logs / "plans.jsonl", "ab") as file:
-                file.write(orjson.dumps({"at": now(), **asdict(row)}) + b"\n")
+            lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+            line = orjson.dumps({"at": now(), **asdict(row)}) + b"\n"
+            write_atomically(path, b"".join([*lines[1 - MOST_NOTES :], line]))
 
     @cached_property
     def adapting(self) -> Adapting | None:
         """Who decides on the threads of running models; None where a setting forbids it."""
         if not self.config.adapt_threads:
             return None
-        cpu = read_cpu()
+        cpu, group = read_cpu(), limited_group()
         return Adapting(
             processors=cpu.logical,
             quota=cpu.quota,
-            read=lambda pids: read_load(pids, processors=frozenset(affinity())),
+            read=lambda pids: read_load(pids, processors=affinity(), group=group),
         )
 
     @cached_property
@@ -131,8 +170,11 @@ class App:
         """This machine as it is now; with `measure`, its speeds taken if they are not known yet (some seconds)."""
         return survey(self.config.home, found=self._cards, measure=measure)
 
-    def plan(self, shape: ModelShape, options: ModelOptions | None = None) -> Plan:
-        """With what settings a model of this shape is loaded here and now."""
+    def plan(self, shape: ModelShape, options: ModelOptions | None = None, *, idle_bytes: int = 0) -> Plan:
+        """With what settings a model of this shape is loaded here and now.
+
+        idle_bytes  main memory that would be free when it is needed
+        """
         wanted = options or ModelOptions()
         slots = wanted.slots or self.config.slots
         wishes = Wishes(
@@ -147,6 +189,7 @@ class App:
         )
         found = self._cards if may_have_cards() else NO_CARDS
         machine = survey(self.config.home, found=found)
+        machine = replace(machine, free_ram_bytes=min(machine.ram_bytes, machine.free_ram_bytes + idle_bytes))
         stretched = replace(shape, trained_context_tokens=int(shape.trained_context_tokens * wanted.rope_factor))
         return replace(make_plan(stretched, machine, wishes), slots=slots)
 
@@ -205,11 +248,11 @@ class App:
         cpu = read_cpu()
         return Conditions(" ".join(map(str, self._engine_build())), cpu.name, cpu.usable_cores)
 
-    def _open_planned(self, model: Model) -> tuple[Engine, Plan]:
+    def _open_planned(self, model: Model, idle_bytes: int = 0) -> tuple[Engine, Plan]:
         header = model.header()
         tuning = self.tuning(model)
         options = self._resolved(model, header, tuning)
-        plan = self.plan(shape_of(header, name=model.name), options)
+        plan = self.plan(shape_of(header, name=model.name), options, idle_bytes=idle_bytes)
         states = self._states(model, options)
         launch = self._launch(model, options, plan, states=states, spin_count=tuning.spin_count)
         set_by_hand = self._wanted(model, Tuning())
@@ -264,7 +307,10 @@ class App:
     def _wanted(self, model: Model, tuning: Tuning) -> ModelOptions:
         """The options as they are set, with names of files as they stand there."""
         names = [key for key in self.config.models_set if key != model.name and self._means(key, model)]
-        return self.config.options_of([*names, model.name], tuning.options)
+        preset = model.manifest.preset
+        told = {**tuning.options, **preset.options} if preset else tuning.options
+        set_by_hand = self.config.options_of([*names, model.name], told)
+        return replace(set_by_hand, **self.asked_options.get(model.name, {}))
 
     def _means(self, key: str, model: Model) -> bool:
         """Whether a key of the tables [models."KEY"] leads to the model."""

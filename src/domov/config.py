@@ -55,6 +55,10 @@ class Config:
     saved_states_megabytes: int = setting(
         4096, "Room on disk for what models have read; what was used longest ago goes first.", least=0
     )
+    answers: int = setting(
+        10_000, "Responses kept for `previous_response_id` at most; the oldest go first.", least=0, most=1_000_000
+    )
+    answers_days: int = setting(30, "How long a response is kept.", least=0, most=36_500)
     sandbox: bool = setting(
         True, "Run models where they can reach no network and no other files (Linux; elsewhere no effect)."
     )
@@ -73,6 +77,14 @@ class Config:
     @property
     def logs(self) -> Path:
         return self.home / "logs"
+
+    @property
+    def database(self) -> Path:
+        return self.home / "domov.db"
+
+    @property
+    def files(self) -> Path:
+        return self.home / "files"
 
     @property
     def calibrations(self) -> Path:

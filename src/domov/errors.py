@@ -9,6 +9,9 @@
       NotFound            it is not here
         NoSuchModel
         NoSuchChat
+        NoSuchAnswer        a kept answer that a request wants to go on from
+        NoSuchFile          a file that was sent, or that a batch has written
+        NoSuchBatch
       NoServer            no `domov serve` runs with this home
       Refused             allowed in principle, not here and now
         Offline             a connection while offline mode is on
@@ -65,6 +68,15 @@ class NoSuchModel(NotFound): ...
 
 
 class NoSuchChat(NotFound): ...
+
+
+class NoSuchAnswer(NotFound): ...
+
+
+class NoSuchFile(NotFound): ...
+
+
+class NoSuchBatch(NotFound): ...
 
 
 class NoServer(NotFound): ...

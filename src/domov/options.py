@@ -89,6 +89,7 @@ class ModelOptions:
     pooling: str = setting(
         "", "How an embedding is made of its tokens; empty is as the file says.", choices=("", "mean", "cls", "last")
     )
+    chat_template: str = setting("", "A chat template (Jinja) in place of the file's own.")
     prompt_cache_mib: int = setting(
         0, "Main memory for prompts read before, beside the slots and what is kept on disk.", least=0, most=1 << 20
     )

@@ -19,6 +19,7 @@ from tests.conftest import domov, environment
 class Server:
     port: int
     process: "subprocess.Popen[str]"
+    home: Path
 
     @property
     def url(self) -> str:
@@ -35,7 +36,7 @@ def serving(home: Path, **more: str) -> Iterator[Server]:
         found = re.search(r":(\d+)/v1", words)
         assert found, words
         try:
-            yield Server(int(found[1]), process)
+            yield Server(int(found[1]), process, home)
         finally:
             process.terminate()
             process.wait(10)

@@ -11,17 +11,20 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from domov.api.envelopes import Scope, envelope_of
+from domov.api.envelopes import Scope, envelope_of, speaks_kobold
+from domov.api.kobold.leniency import may_be_any_kind
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-MOST_BODY_BYTES = 64 << 20
+MOST_BODY_BYTES, MOST_FORM_BYTES = 64 << 20, 513 << 20
 NAMES = ("127.0.0.1", "localhost", "[::1]")
 _HOST = re.compile(r"(\[[0-9a-f:]+\]|[a-z0-9.\-]+)(?::(\d{1,5}))?")
 _BLOB = re.compile(rb"/api/blobs/sha256(?::|%3[Aa])[0-9a-f]{64}")
+# Where a file is sent as a browser's form would; each of these routes counts the bytes. POST only.
+FORMS = ("/v1/files", "/v1/audio/transcriptions")
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -37,7 +40,7 @@ class Guard:
             return None
         if refusal := self._refusal(scope):
             return await envelope_of(scope).of_refusal(*refusal)(scope, receive, send)
-        if takes_blob(scope):
+        if takes_blob(scope) or takes_form(scope):
             return await self.app(scope, receive, send)
         return await self._with_limit(scope, receive, send)
 
@@ -61,11 +64,14 @@ class Guard:
         kind = headers.get(b"content-type", "application/json").split(";")[0].strip().lower()
         if takes_blob(scope) and length.isdigit() and kind in ("application/json", "application/octet-stream"):
             return None
-        if not length.isdigit() or int(length) > MOST_BODY_BYTES:
-            return 413, f"a request may have {MOST_BODY_BYTES} bytes, this one has {length[:20]}"
+        most_bytes = MOST_FORM_BYTES if takes_form(scope) else MOST_BODY_BYTES
+        if not length.isdigit() or int(length) > most_bytes:
+            return 413, f"a request may have {most_bytes} bytes, this one has {length[:20]}"
         has_body = scope["method"] not in SAFE and (length != "0" or b"transfer-encoding" in headers)
-        if has_body and kind != "application/json":
-            return 415, f"a body must be application/json, this one is {kind[:60]}"
+        wanted = "multipart/form-data" if takes_form(scope) else "application/json"
+        any_kind = speaks_kobold(scope) and may_be_any_kind(headers)
+        if has_body and kind != wanted and not any_kind:
+            return 415, f"a body must be {wanted}, this one is {kind[:60]}"
         return None
 
     async def _with_limit(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,3 +97,8 @@ class Guard:
 def takes_blob(scope: Scope) -> bool:
     """Whether the body is a model's file, of any length; its route counts the bytes and checks them."""
     return scope["method"] == "POST" and bool(_BLOB.fullmatch(scope.get("raw_path") or scope["path"].encode()))
+
+
+def takes_form(scope: Scope) -> bool:
+    """Whether the body is a form with a file in it; its route counts the bytes."""
+    return scope["method"] == "POST" and (scope.get("raw_path") or scope["path"].encode()).decode("latin-1") in FORMS

@@ -2,7 +2,8 @@
 
 from domov.app import App
 from domov.engine.scheduler import Scheduled
-from domov.errors import BadRequest
+from domov.errors import BadModelFile, BadRequest
+from domov.hardware.memory import read_memory
 from domov.store.models import Model
 from domov.store.names import looks_like_path
 
@@ -34,3 +35,20 @@ def engine_of(domov: App, name: str) -> tuple[Scheduled, Model]:
         name = loaded[0].model
     found = installed(domov, name)
     return domov.scheduler.engine_for(found), found
+
+
+def best_installed(domov: App) -> tuple[Model | None, str]:
+    """The largest installed chat model that fits in this machine's memory, and the words for why."""
+    fitting, total = [], read_memory().total_bytes
+    for model in domov.models.all():
+        try:
+            shape = model.shape()
+        except (BadModelFile, OSError):  # damaged or gone: another one is better
+            continue
+        if shape.chat_template is not None and domov.plan(shape).needed_bytes <= total:
+            fitting.append((shape.parameters, model.name, model))
+    if not fitting:
+        return None, "no chat model is here yet, and this one is small"
+    if len(fitting) == 1:
+        return fitting[0][2], "the chat model that is here"
+    return max(fitting)[2], f"the largest of the {len(fitting)} chat models here that fit in memory"

@@ -16,8 +16,13 @@ from domov.api import domov as own
 from domov.api.anthropic import routes as anthropic
 from domov.api.envelopes import envelope_of
 from domov.api.guard import Guard
+from domov.api.kobold import routes as kobold
+from domov.api.llamacpp import routes as llamacpp
+from domov.api.lmstudio import routes as lmstudio
 from domov.api.ollama import routes as ollama
+from domov.api.openai import batches as openai_batches
 from domov.api.openai import routes as openai
+from domov.api.openai.batches import Batches
 from domov.app import App
 from domov.errors import BadOption, DomovError, PortInUse
 
@@ -28,16 +33,23 @@ LONGEST_GOODBYE_SECONDS = 3
 def create(domov: App) -> FastAPI:
     """The application, with every dialect's routes."""
 
+    batches = Batches(domov)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with batches.running():
+            yield
         await domov.scheduler.close()
 
     api = FastAPI(title="Domov", lifespan=lifespan, docs_url=None, redoc_url=None)
     api.include_router(model_list.router(domov))
     api.include_router(openai.router(domov))
+    api.include_router(openai_batches.router(domov, batches), tags=["OpenAI"])
     api.include_router(ollama.router(domov))
     api.include_router(anthropic.router(domov))
+    api.include_router(kobold.router(domov))
+    api.include_router(lmstudio.router(domov))
+    api.include_router(llamacpp.router(domov))
     api.include_router(loaded.router(domov))
     api.include_router(own.router(domov))
 

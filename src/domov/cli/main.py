@@ -25,6 +25,7 @@ COMMANDS = {
     "list": ("domov.cli.list:list_", "the models that are here"),
     "show": ("domov.cli.show:show", "what a model is made of"),
     "rm": ("domov.cli.rm:rm", "remove a model"),
+    "create": ("domov.cli.create:create", "make a model of a Modelfile"),
     "cp": ("domov.cli.cp:cp", "give a model a second name"),
 }
 

@@ -17,6 +17,7 @@ from domov.engine.protocol import Abilities, Engine, Tokenizer
 from domov.errors import BadRequest, Busy
 from domov.sizing.plan import Plan
 from domov.store.models import Model
+from domov.store.preset import Applied, applied
 from domov.types import ChatRequest, CompletionRequest, Embeddings, Event, Ranking
 
 ROOM_SECONDS = 60.0  # how long a request waits for running models to make room
@@ -62,7 +63,7 @@ class Loaded:
 class Scheduler:
     def __init__(
         self,
-        open_engine: Callable[[Model], tuple[Engine, Plan]],
+        open_engine: Callable[[Model, int], tuple[Engine, Plan]],
         *,
         key: Callable[[Model], Hashable],
         free_bytes: Callable[[], int],
@@ -71,7 +72,8 @@ class Scheduler:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """
-        open_engine         an engine that is not started yet, and what it will need; asked before each loading
+        open_engine         an engine that is not started yet, and what it will need; asked before each loading, with
+                            the bytes of main memory that idle models would make room of
         key                 the same for names of models that one engine can run
         free_bytes          main memory that the system would give to a new process now
         keep_alive_seconds  how long an idle model stays; negative: for ever
@@ -114,7 +116,7 @@ class Scheduler:
     def _of(self, model: Model) -> Loaded:
         key = self._key(model)
         if key not in self._loaded:
-            engine, plan = self._open_engine(model)
+            engine, plan = self._open_engine(model, self._idle_bytes())
             self._loaded[key] = Loaded(key, model, engine, plan, keep_alive_seconds=self._keep_alive_seconds)
         return self._loaded[key]
 
@@ -147,8 +149,20 @@ class Scheduler:
 
     def rows(self) -> list[Row]:
         """The models that are loaded or loading, the one used last first."""
+        return [self._row(x) for x in self._shown()]
+
+    def models(self) -> list[Model]:
+        """Those of the rows, without measuring anything."""
+        return [x.model for x in self._shown()]
+
+    def _shown(self) -> list[Loaded]:
         shown = [x for x in self._loaded.values() if x.ready or x.users]
-        return [self._row(x) for x in sorted(shown, key=lambda x: (x.users, x.used_seconds), reverse=True)]
+        return sorted(shown, key=lambda x: (x.users, x.used_seconds), reverse=True)
+
+    def row(self, model: Model) -> Row | None:
+        """A model, as it is wanted now, if it is loaded or loading under whatever name."""
+        loaded = self._loaded.get(self._key(model))
+        return self._row(loaded) if loaded and (loaded.ready or loaded.users) else None
 
     async def forget(self, conversation: str) -> None:
         """Has all models forget what they have read of a conversation."""
@@ -197,6 +211,10 @@ class Scheduler:
         """What a new model may take. The system counts mapped weights of loaded models as free: they are not."""
         mapped = sum(x.plan.ram_weights_bytes for x in self._loaded.values() if x.ready)
         return self._free_bytes() - mapped - self._loading_bytes
+
+    def _idle_bytes(self) -> int:
+        """What idle models hold. Their mapped weights count as free already."""
+        return sum(x.plan.ram_bytes - x.plan.ram_weights_bytes for x in self._loaded.values() if x.idle)
 
     async def _unload(self, loaded: Loaded) -> None:
         """Ends a model, unless a request comes for it before its turn."""
@@ -266,12 +284,18 @@ class Scheduled:
             return await engine.start()
 
     async def stream(self, request: ChatRequest | CompletionRequest) -> AsyncIterator[Event]:
+        given = self._given(request)
         async with (
             self._scheduler.use(self._model, request.keep_alive_seconds) as engine,
-            aclosing(engine.stream(request)) as events,  # type: ignore[type-var]
+            aclosing(engine.stream(given.request)) as events,  # type: ignore[type-var]
         ):
             async for event in events:
-                yield event
+                yield given.told(event) if given.added else event
+
+    def _given(self, request: ChatRequest | CompletionRequest) -> Applied:
+        """The request with what the model's name adds to it."""
+        preset = self._model.manifest.preset
+        return applied(request, preset) if preset else Applied(request)
 
     async def embed(self, texts: Sequence[str | tuple[int, ...]]) -> Embeddings:
         async with self._scheduler.use(self._model) as engine:
@@ -291,7 +315,9 @@ class Scheduled:
 
     async def render(self, request: ChatRequest) -> str:
         async with self._tokenizer() as tokenizer:
-            return await tokenizer.render(request)
+            given = self._given(request).request
+            assert isinstance(given, ChatRequest)
+            return await tokenizer.render(given)
 
     @asynccontextmanager
     async def _tokenizer(self) -> AsyncIterator[Tokenizer]:

@@ -1,0 +1,60 @@
+"""The real server in this process, on a real port, whose models are run by an engine that needs no time to load."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from domov import config
+from domov.api.guard import Guard
+from domov.api.server import create, listen
+from domov.app import App
+from domov.engine.fake import FakeEngine
+from domov.engine.scheduler import Scheduler
+from domov.sizing.plan import Plan
+
+CONTEXT_TOKENS = 1024
+
+
+@dataclass(frozen=True)
+class FakeApp(App):
+    """Domov with a FakeEngine for every model."""
+
+    @cached_property
+    def engine(self) -> FakeEngine:
+        return FakeEngine(context_tokens=CONTEXT_TOKENS, seconds_per_token=0.005)
+
+    @cached_property
+    def scheduler(self) -> Scheduler:
+        plan = Plan(context_tokens=CONTEXT_TOKENS, slots=1 << 16, threads=1, weights_bytes=0, cache_bytes=0)
+        return Scheduler(
+            lambda model, idle_bytes: (self.engine, plan),
+            key=lambda m: m.name,
+            free_bytes=lambda: 1 << 40,
+            keep_alive_seconds=-1,
+        )
+
+
+@dataclass(frozen=True)
+class Fake:
+    domov: FakeApp
+    url: str
+
+
+@pytest.fixture
+async def fake(home: Path) -> AsyncIterator[Fake]:
+    domov = FakeApp(replace(config.load({"DOMOV_HOME": str(home)})))
+    listener = listen("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    settings = uvicorn.Config(Guard(create(domov), port=port), log_level="warning", access_log=False)
+    server = uvicorn.Server(settings)
+    serving = asyncio.ensure_future(server.serve(sockets=[listener]))
+    while not server.started:
+        await asyncio.sleep(0.001)
+    yield Fake(domov, f"http://127.0.0.1:{port}")
+    server.should_exit = True
+    await serving
