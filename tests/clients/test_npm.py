@@ -44,7 +44,7 @@ def adapters(node: Path, served: Served, tmp_path_factory: pytest.TempPathFactor
 
 def test_openai_lists_chats_completes_and_embeds(openai: dict[str, Any]) -> None:
     assert set(openai["models"]) == KINDS
-    assert openai["whole"] and openai["filled"]["tokens"] > 0
+    assert openai["whole"] and openai["responded"] and openai["filled"]["tokens"] > 0
     assert openai["lengths"] == [32, 32]
 
 

@@ -51,6 +51,7 @@ for await (const _ of long) {
 }
 
 const filled = await client.completions.create({ model: "coder", prompt: "def add(a, b):\n    return ", suffix: "\n", max_tokens: 8 });
+const responded = await client.responses.create({ model: "coder", input: "Say hello.", max_output_tokens: 12, store: false });
 const vectors = await client.embeddings.create({ model: "encoder", input: ["house", "sea"] });
 
 print({
@@ -63,6 +64,7 @@ print({
   called,
   read,
   filled: { text: filled.choices[0].text, tokens: filled.usage.completion_tokens },
+  responded: responded.output_text,
   lengths: vectors.data.map((row) => row.embedding.length),
   unknown: await failing(() => client.chat.completions.create({ ...ask, model: "codr" })),
   wrong: await failing(() => client.chat.completions.create({ ...ask, temperature: 99 })),
