@@ -121,6 +121,14 @@ def test_continue_gets_a_model_for_each_role_beside_the_users_own(tmp_path: Path
     assert config["name"] == "Mine"
 
 
+def test_a_config_json_of_continues_is_not_put_out_of_use(tmp_path: Path) -> None:
+    (tmp_path / ".continue").mkdir()
+    (tmp_path / ".continue" / "config.json").write_text("{}")
+    with pytest.raises(ValueError, match="config.json"):
+        written(Continue(), Target(URL, ROLES), tmp_path)
+    assert written(Continue(), Target(URL, ROLES), tmp_path, {"config.yaml": "name: Mine\n"})
+
+
 def test_zed_is_told_the_marks_that_the_file_has_and_nothing_where_it_knows_none(tmp_path: Path) -> None:
     mine = '{\n  // mine\n  "edit_predictions": { "mode": "subtle" },\n}\n'
     settings = written(Zed(), Target(URL, ROLES), tmp_path, {"settings.json": mine})["settings.json"]

@@ -30,7 +30,14 @@ class Continue(Tool):
         return (places.under("CONTINUE_GLOBAL_DIR", ".continue"),)
 
     def changes(self, places: Places, target: Target) -> tuple[Change, ...]:
-        return (Change(self.folders(places)[0] / "config.yaml", lambda text: self.config(text, target)),)
+        folder = self.folders(places)[0]
+
+        def edit(text: str) -> str:
+            if not text and (folder / "config.json").exists():
+                raise ValueError("there is none yet, and Continue would no longer read the config.json beside it")
+            return self.config(text, target)
+
+        return (Change(folder / "config.yaml", edit),)
 
     def config(self, text: str, target: Target) -> str:
         text = text if text.strip() else f"name: {OURS}\nversion: 1.0.0\nschema: v1\n"
