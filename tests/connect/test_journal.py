@@ -85,6 +85,15 @@ def test_a_link_stays_a_link(tmp_path: Path, journal: Journal) -> None:
     assert link.is_symlink() and real.read_text() == "mine\n"
 
 
+def test_a_link_that_leads_nowhere_does_so_again(tmp_path: Path, journal: Journal) -> None:
+    link = tmp_path / "settings"
+    os.symlink(tmp_path / "dotfiles", link)
+    journal.write([edited(adding(link))])
+    assert (tmp_path / "dotfiles").read_text() == "added\n"
+    journal.undo()
+    assert link.is_symlink() and not link.exists()
+
+
 def test_what_another_program_has_just_written_is_not_overwritten(tmp_path: Path, journal: Journal) -> None:
     path = tmp_path / "settings"
     shown = edited(adding(path))

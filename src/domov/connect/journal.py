@@ -171,7 +171,7 @@ def _put_back(path: Path, content: bytes | None, made_folders: Sequence[str]) ->
         _write(path, content)
         return
     with disk_errors(path):
-        path.unlink(missing_ok=True)
+        path.resolve().unlink(missing_ok=True)  # a link that led nowhere before does so again
     for folder in made_folders:  # the deepest first
         try:
             os.rmdir(folder)

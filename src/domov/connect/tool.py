@@ -42,7 +42,7 @@ class Places:
 
     def under(self, variable: str, usual: str) -> Path:
         """The folder that a variable names, or the usual one below the home."""
-        return Path(self.environ.get(variable) or self.home / usual)
+        return Path(self.environ.get(variable) or self.home / usual).expanduser().absolute()
 
     @property
     def settings(self) -> Path:
