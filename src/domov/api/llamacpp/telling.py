@@ -8,9 +8,10 @@ import importlib.metadata
 from pathlib import Path
 from typing import Any
 
-from domov.api.ollama.describing import capabilities, details, known
+from domov.api.ollama.describing import capabilities, details
 from domov.api.openai.models import model_row
 from domov.app import App
+from domov.engine.known import known
 from domov.engine.scheduler import Row
 from domov.errors import BadRequest, DomovError
 from domov.store.models import Model
