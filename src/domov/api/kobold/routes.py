@@ -14,6 +14,7 @@ from domov.api.kobold.choosing import Choice
 from domov.api.kobold.fields import USUAL_MAX_LENGTH, GenerateBody, Int31
 from domov.api.kobold.figures import KOBOLDAI_VERSION, perf_table, version_table
 from domov.api.kobold.generations import Generations
+from domov.api.kobold.grammar import grammar_of
 from domov.api.kobold.leniency import AnyKind
 from domov.api.kobold.stories import Stories
 from domov.api.ollama.fields import MODEL_NAMES, Body
@@ -186,6 +187,12 @@ def _tokens(domov: App, choice: Choice) -> APIRouter:
     async def detokenize(body: DetokenizeBody) -> dict[str, Any]:
         """The text of tokens."""
         return {"result": await (await engine(body.model)).detokenize(body.ids), "success": True}
+
+    @routes.post("/json_to_grammar")
+    def json_to_grammar(body: dict[str, Any]) -> dict[str, Any]:
+        """A JSON schema as a grammar; it is the body itself, or its `schema`."""
+        schema = body.get("schema")
+        return {"result": grammar_of(schema if isinstance(schema, dict) else body), "success": True}
 
     @routes.post("/embeddings")
     async def embeddings(body: EmbeddingBody, request: Request) -> Response:
