@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class Fake:
 
 @pytest.fixture
 async def fake(home: Path) -> AsyncIterator[Fake]:
-    domov = FakeApp(replace(config.load({"DOMOV_HOME": str(home)})))
+    domov = FakeApp(config.load({"DOMOV_HOME": str(home)}))
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
     settings = uvicorn.Config(Guard(create(domov), port=port), log_level="warning", access_log=False)

@@ -42,14 +42,20 @@ class Choice:
         return await asyncio.to_thread(lambda: domov.plan(model.shape(), domov.options(model)).context_tokens)
 
     def _unnamed(self, loaded: list[Model], task: Task) -> Model:
-        here = [model for one in loaded if (model := self._domov.models.find(one.name))]
-        for model in here:
-            if self._task(model) == task:
+        for one in loaded:
+            if (model := self._still_here(one)) and self._task(model) == task:
                 return model
         best = best_installed(self._domov)[0] if task == "chat" else None
         if chosen := best or next(iter(self._for(task)), None):
             return chosen
         raise NoSuchModel(f"no model for {task} is here", hint="fetch one with domov pull; domov fit tells which")
+
+    def _still_here(self, model: Model) -> Model | None:
+        """What its name leads to now; None where that is gone or has changed."""
+        try:
+            return self._domov.models.find(model.name)
+        except DomovError:
+            return None
 
     def _for(self, task: Task) -> list[Model]:
         """All models for a task, the smallest first."""
