@@ -121,8 +121,6 @@ def fill(texts: Sequence[str], tags: Tags) -> list[str]:
 
     What ends a turn is written by the next one that begins.
     """
-    kinds = [match[1] for text in texts for match in PLACEHOLDER.finditer(text) if not match[2]]
-    last_output = len(kinds) - 1 - kinds[::-1].index("OUTPUT") if "OUTPUT" in kinds else -1
     seen: list[str] = []
     begun = False  # whether there is anything before the placeholder
 
@@ -135,7 +133,7 @@ def fill(texts: Sequence[str], tags: Tags) -> list[str]:
         if kind == "SYSTEM":
             return tags.system
         if kind == "OUTPUT":
-            return tags.answer if len(seen) - 1 == last_output else tags.after_user
+            return tags.after_user if match.string[match.end() :].strip() else tags.answer
         return {"": tags.opening, "SYSTEM": tags.after_system, "TEXT": tags.user}.get(before, tags.after_answer)
 
     filled = []
