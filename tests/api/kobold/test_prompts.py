@@ -106,6 +106,7 @@ def test_marks_without_ends_are_enough() -> None:
 def test_an_answer_that_has_begun_is_written_on() -> None:
     begun = CHATML.opening + "Hi" + CHATML.after_user + "Hel"
     assert fill(["", "{{[INPUT]}}Hi{{[OUTPUT]}}Hel"], CHATML) == ["", begun]
+    assert fill(["{{[INPUT]}}Hi{{[OUTPUT]}}", "Hel"], CHATML) == [begun.removesuffix("Hel"), "Hel"]
 
 
 def test_a_text_before_the_first_question_takes_the_place_of_a_system_prompt() -> None:
