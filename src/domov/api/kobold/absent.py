@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from domov.api.kobold.errors import refusal
 
-ADMIN = "models are loaded when they are named, and what they have read is kept and restored by itself"
+STATES = "Domov keeps and restores by itself what models have read: there are no states to save by hand"
 PARTY = "stories are not shared between several writers here"
 ABSENT = {
     "/api/extra/transcribe": "speech is not transcribed here",
@@ -17,7 +17,7 @@ ABSENT = {
     "/api/extra/websearch": "nothing is searched on the web: nothing leaves this computer",
     "/api/extra/multiplayer/{rest:path}": PARTY,
     "/api/extra/shutdown": "the server is ended where it was started, with Ctrl-C",
-    "/api/admin/{rest:path}": ADMIN,
+    "/api/admin/{rest:path}": STATES,
     "/sdapi/{rest:path}": "no pictures are made here",
 }
 

@@ -30,9 +30,9 @@ class Choice:
             return installed(self._domov, name)
         return await asyncio.to_thread(self._unnamed, self._domov.scheduler.models(), task)
 
-    async def has(self, task: Task) -> bool:
-        """Whether any model here is for it."""
-        return bool(await asyncio.to_thread(self._for, task))
+    async def models(self, task: Task) -> list[Model]:
+        """Those here that are for it, the smallest first."""
+        return await asyncio.to_thread(self._for, task)
 
     async def context_tokens(self, model: Model) -> int:
         """Of one conversation, as the model is loaded or would be now."""
@@ -58,7 +58,6 @@ class Choice:
             return None
 
     def _for(self, task: Task) -> list[Model]:
-        """All models for a task, the smallest first."""
         found = [model for model in self._domov.models.all() if self._task(model) == task]
         return sorted(found, key=lambda model: model.manifest.size_bytes)
 
