@@ -112,7 +112,7 @@ def test_every_field_of_kobolds_requests_is_documented() -> None:
         kobold.CountBody,
         kobold.DetokenizeBody,
     )
-    kinds += (kobold.EmbeddingBody, kobold.StoryBody)
+    kinds += (kobold.EmbeddingBody, kobold.StoryBody, kobold.ReloadBody)
     names = {name for kind in kinds for name in kind.model_fields}
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []
 
