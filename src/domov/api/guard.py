@@ -33,6 +33,8 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return await self.app(scope, receive, send)
+        if scope["type"] == "websocket":  # browsers name their Origin there too; nothing else protects it
+            return await self._socket(scope, receive, send)
         if scope["type"] != "http":
             return None
         if refusal := self._refusal(scope):
@@ -40,6 +42,12 @@ class Guard:
         if takes_blob(scope):
             return await self.app(scope, receive, send)
         return await self._with_limit(scope, receive, send)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._refusal({**scope, "method": "GET"}):
+            await send({"type": "websocket.close", "code": 1008})  # before it was accepted: a 403
+        else:
+            await self.app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         headers: dict[bytes, str] = {}

@@ -5,6 +5,7 @@ come in other dialects.
 """
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,6 +17,7 @@ from domov.errors import BadRequest, NoSuchModel
 from domov.store.models import Model
 
 Table = dict[str, Any]
+LOOK_SECONDS = 0.25  # between two looks at how far a model is loaded
 
 
 class LoadBody(BaseModel):
@@ -54,6 +56,20 @@ async def load(domov: App, body: LoadBody) -> Table:
     if body.echo_load_config and found.row:
         table["load_config"] = config_table(found, found.row)
     return table
+
+
+async def watched(domov: App, model: Model, task: "asyncio.Future[Any]") -> AsyncIterator[float]:
+    """How far a model is loaded, each time it is further, until the task that loads it is done.
+
+    That is what its process holds already of what it will need.
+    """
+    shown = 0.0
+    while not (await asyncio.wait([task], timeout=LOOK_SECONDS))[0]:
+        row = domov.scheduler.row(model)
+        share = round(min(0.99, row.memory_bytes / row.planned_bytes), 3) if row and row.planned_bytes else 0.0
+        if share > shown:
+            shown = share
+            yield share
 
 
 async def unload(domov: App, name: str) -> Table:
