@@ -41,10 +41,8 @@ async def chat(domov: App, body: ChatBody) -> Response:
 
 def _understood(domov: App, body: ChatBody, model: Model) -> ChatRequest:
     """The request; where it is to be kept, the place for it is opened before a word is written."""
-    keeps = body.store or body.previous_response_id
-    before = domov.answers.conversation(body.previous_response_id) if keeps and body.previous_response_id else ()
-    if keeps:
-        _ = domov.answers
+    kept = domov.answers if body.store or body.previous_response_id else None
+    before = kept.conversation(body.previous_response_id) if kept and body.previous_response_id else ()
     request = decode(body, before)
     allowed = described(domov, model).reasoning
     if body.reasoning not in (None, "off", *allowed):

@@ -1,7 +1,7 @@
 """Loading a model as somebody asks for it, and unloading it. A model has one instance here, called by its own name.
 
-What was asked for holds until the model is unloaded here, loaded otherwise, or the server ends: also for requests that
-come in other dialects.
+What was asked for holds until somebody unloads the model or has it loaded otherwise, or the server ends: also for
+requests that come in other dialects, and after it made room for another model.
 """
 
 import asyncio
@@ -75,9 +75,8 @@ async def watched(domov: App, model: Model, task: "asyncio.Future[Any]") -> Asyn
 async def unload(domov: App, name: str) -> Table:
     """Ends a model. Raises NoSuchModel where it is not loaded, Busy while it answers."""
     model = installed(domov, name)
-    if not await domov.scheduler.unload(model):
+    if not await domov.unload(model):
         raise NoSuchModel(f"{model.name} is not loaded")
-    domov.asked_options.pop(model.name, None)
     return {"instance_id": model.name}
 
 
