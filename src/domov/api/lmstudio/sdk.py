@@ -21,7 +21,7 @@ from domov.api.lmstudio.predicting import History, Prediction, Settings, Stack
 from domov.api.lmstudio.sockets import Call, Channel, serve
 from domov.api.models import engine_of, installed
 from domov.app import App
-from domov.errors import BadRequest
+from domov.errors import BadRequest, NoSuchModel
 from domov.types import ChatRequest
 
 Table = dict[str, Any]
@@ -190,7 +190,7 @@ class Models:
     async def _get_model_info(self, parameter: Table) -> Table:
         found = await self._described(read(Named, parameter).specifier)
         if not found.row:
-            raise BadRequest(f"{found.model.name} is not loaded")
+            raise NoSuchModel(f"{found.model.name} is not loaded")
         return info_table(found)
 
     async def _get_load_config(self, parameter: Table) -> Table:
