@@ -154,7 +154,7 @@ def _storing(domov: App) -> APIRouter:
         tell(model=body.called)
         model = domov.models.find(no_path(body.called))
         if model is not None:
-            await domov.scheduler.unload(model)
+            await domov.unload(model)
         await asyncio.to_thread(domov.models.remove, body.called)
         return Response()
 
