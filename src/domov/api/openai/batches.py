@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Annotated, Any, Literal
 
+import orjson
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
@@ -20,6 +21,7 @@ from domov.api.answers import json_response
 from domov.api.openai.files import checked_expiry
 from domov.api.openai.inside import ROUTES, answered
 from domov.api.openai.paging import Page
+from domov.api.openai.responses.body import ID
 from domov.app import App
 from domov.batches.jobs import About, Batch, Counts
 from domov.batches.running import Runner
@@ -37,7 +39,7 @@ class OutputExpiry(BaseModel):
 
 
 class BatchBody(BaseModel):
-    input_file_id: Annotated[str, Field(max_length=200)]
+    input_file_id: Annotated[str, Field(pattern=ID)]
     endpoint: Annotated[str, Field(max_length=200)]
     completion_window: Annotated[str, Field(max_length=10)]
     metadata: Annotated[dict[str, str], Field(max_length=16)] | None = None
@@ -118,6 +120,10 @@ def router(domov: App, batches: Batches) -> APIRouter:
 def _create(domov: App, body: BatchBody) -> Batch:
     if body.endpoint not in ROUTES:
         raise BadRequest(f"no batches of {body.endpoint[:80]}", hint=f"endpoint is one of {', '.join(ROUTES)}")
+    try:
+        orjson.dumps(body.metadata)
+    except TypeError as error:
+        raise BadRequest(f"metadata can't be told again: {error}") from error
     file = domov.files.get(body.input_file_id)
     if file.purpose != "batch":
         raise BadRequest(f"{file.id} was sent for {file.purpose}", hint="send it with the purpose batch")
