@@ -56,6 +56,7 @@ class Batches:
     async def running(self) -> AsyncIterator[None]:
         """Batches are carried out for as long as the block lasts."""
         task = asyncio.ensure_future(self._run())
+        task.add_done_callback(_tell_failure)
         try:
             yield
         finally:
@@ -80,6 +81,13 @@ class Batches:
                 await self._changed.wait()
 
 
+def _tell_failure(task: "asyncio.Task[None]") -> None:
+    """A fault of Domov's own is not swallowed: its traceback goes to standard error."""
+    if not task.cancelled() and (error := task.exception()):
+        told = {"message": "batches are not carried out any more", "exception": error, "task": task}
+        task.get_loop().call_exception_handler(told)
+
+
 def router(domov: App, batches: Batches) -> APIRouter:
     routes = APIRouter()
 
@@ -97,10 +105,13 @@ def router(domov: App, batches: Batches) -> APIRouter:
     ) -> Response:
         """The batches, the newest first."""
 
-        def tables() -> list[dict[str, Any]]:
-            return [_table(batch, domov.jobs.counts(batch)) for batch in domov.jobs.all()]
+        def page() -> dict[str, Any]:
+            rows = [{"id": batch.id, "batch": batch} for batch in domov.jobs.all()]
+            told = Page(limit, after=after).of(rows)
+            shown = [row["batch"] for row in told["data"]]
+            return told | {"data": [_table(batch, domov.jobs.counts(batch)) for batch in shown]}
 
-        return json_response(Page(limit, after=after).of(await asyncio.to_thread(tables)))
+        return json_response(await asyncio.to_thread(page))
 
     @routes.get("/v1/batches/{id}")
     async def retrieve(id: str) -> Response:
