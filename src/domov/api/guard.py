@@ -18,7 +18,7 @@ from domov.api.admission import Admission, Refusal, key_in_query
 from domov.api.bodies import JSON, SAFE, body_of, takes_blob, takes_form
 from domov.api.envelopes import Scope, envelope_of
 from domov.api.origins import Headers, Origins
-from domov.api.scopes import Rule, other_methods, rule_of
+from domov.api.scopes import SOCKET, Rule, other_methods, rule_of
 from domov.errors import DomovError
 
 Message = MutableMapping[str, Any]
@@ -61,11 +61,26 @@ class Guard:
             await self.app(scope, receive, send)
         elif scope["type"] == "http":
             await self._answer(scope, receive, send)
-        else:
+        elif scope["type"] == "websocket":
+            await self._open(scope, receive, send)
+
+    async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A web socket is decided on as the request that it begins with. One that is refused is never open: a 403."""
+        asked = {**scope, "method": SOCKET}
+        try:
+            found = self._decide(asked, _headers(scope))
+        except DomovError as error:
+            found = Refusal(503, error.message)
+        if isinstance(found, Refusal):
+            await self._delay(found)
             await send({"type": "websocket.close", "code": 1008})
+        else:
+            scope.setdefault("state", {})["owner"] = found.caller.owner
+            with acting_for(found.caller):
+                await self.app(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = {key: value.decode("latin-1") for key, value in scope["headers"]}
+        headers = _headers(scope)
         origin = self._foreign_origin(headers)
         if origin:
             send = _with_cors(send, origin)
@@ -150,13 +165,16 @@ class Guard:
             return Refusal(415, f"a body must be {body.kinds[0]}, this one is {kind[:60]}")
         return None
 
-    async def _refuse(self, refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _delay(self, refusal: Refusal) -> None:
         if refusal.delay_seconds and self._waiting < MOST_WAITING:
             self._waiting += 1
             try:
                 await self._sleep(refusal.delay_seconds)
             finally:
                 self._waiting -= 1
+
+    async def _refuse(self, refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._delay(refusal)
         response = envelope_of(scope).of_refusal(refusal.status, refusal.words)
         response.headers.update(refusal.headers)
         await response(scope, receive, send)
@@ -197,6 +215,10 @@ class Guard:
         if received > self.most_body_bytes:
             message = f"a request may have {self.most_body_bytes} bytes, this one has more"
             await envelope_of(scope).of_refusal(413, message)(scope, receive, send)
+
+
+def _headers(scope: Scope) -> dict[bytes, str]:
+    return {key: value.decode("latin-1") for key, value in scope["headers"]}
 
 
 def _paths(scope: Scope) -> tuple[str, str]:

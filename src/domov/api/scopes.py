@@ -1,8 +1,8 @@
 """What a key needs for each route: one table. A route that is not in it does not exist for callers.
 
 The first row that fits method and path counts, so exceptions stand above what they are exceptions from. A path that
-ends in `/*` is everything below it. HEAD goes where GET goes. `tests/api/test_scopes.py` holds every route of the
-server against this table.
+ends in `/*` is everything below it. HEAD goes where GET goes; SOCKET is a web socket. `tests/api/test_scopes.py` holds
+every route of the server against this table.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from typing import Literal
 
 from domov.access.keys import Scope
 
+SOCKET = "SOCKET"  # stands where other requests have a method
 Needed = Scope | Literal["open"]
 
 # Who runs the server and who may call it.
@@ -52,6 +53,8 @@ POST              /api/v1/models/load
 POST              /api/v1/models/unload
 GET POST DELETE   /api/v1/models/download
 GET POST DELETE   /api/v1/models/download/*
+SOCKET            /llm
+SOCKET            /embedding
 """
 # Asking models, and seeing which there are.
 INFERENCE = """
@@ -86,6 +89,7 @@ GET POST PUT      /api/v1/*
 GET POST          /api/v0/*
 GET POST PUT      /api/latest/*
 GET POST          /api/extra/*
+SOCKET            /system
 GET               /api/domov/loaded
 POST              /api/domov/load
 POST              /api/domov/forget
@@ -95,6 +99,7 @@ OPEN = """
 GET               /
 GET               /healthz
 GET               /health
+GET               /lmstudio-greeting
 GET               /v1/health
 """
 

@@ -104,7 +104,6 @@ def _uvicorn_config(domov: App, app: Guard, listener: Listener, *, lifespan: boo
     return uvicorn.Config(
         app,
         http=bounded(domov.config.most_head_kilobytes << 10),
-        ws="none",
         lifespan="on" if lifespan else "off",
         log_level="warning",
         access_log=False,
