@@ -24,18 +24,18 @@ OPEN = {
 VALUES = {"digest": f"sha256:{'0' * 64}"}  # what stands for a parameter where not anything may
 
 
-def flat(routes: list[BaseRoute]) -> Iterator[tuple[str, str]]:
+def flat(routes: list[BaseRoute], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Every method and path that the application has, in the schema or not."""
     for route in routes:
         if isinstance(route, WebSocketRoute):
-            yield SOCKET, route.path
+            yield SOCKET, prefix + route.path
         elif isinstance(route, Mount):
-            yield "GET", f"{route.path}/anything"
+            yield "GET", f"{prefix}{route.path}/anything"
         elif (router := getattr(route, "original_router", None)) is not None:
-            yield from flat(router.routes)
+            yield from flat(router.routes, prefix + route.include_context.prefix)  # type: ignore[attr-defined]
         else:
             for method in getattr(route, "methods", None) or ("GET",):
-                yield method, getattr(route, "path")  # noqa: B009
+                yield method, prefix + getattr(route, "path")  # noqa: B009
 
 
 ROUTES = sorted(

@@ -89,6 +89,7 @@ GET POST PUT      /api/v1/*
 GET POST          /api/v0/*
 GET POST PUT      /api/latest/*
 GET POST          /api/extra/*
+GET POST          /sdapi/*
 SOCKET            /system
 GET               /api/domov/loaded
 POST              /api/domov/load
