@@ -114,9 +114,8 @@ class Guard:
         )
         if isinstance(caller, Refusal):
             return caller
-        if rule is None:
-            return _no_such_path(scope)
-        return self._body_refusal(scope, headers) or Admitted(caller, rule)
+        refusal = self._body_refusal(scope, headers)
+        return refusal or (Admitted(caller, rule) if rule else _no_such_path(scope))
 
     def _form(self, scope: Scope) -> Refusal | None:
         seen = set()
