@@ -7,6 +7,8 @@ from urllib.parse import unquote
 
 import orjson
 
+from domov.api.scopes import SOCKET
+
 Application = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
 
 
@@ -24,13 +26,16 @@ class Answer:
 async def call(
     app: Application, method: str, path: str, *headers: tuple[str, str], body: bytes = b"", peer: str = "127.0.0.1"
 ) -> Answer:
-    """headers  without a Host among them, it is localhost"""
+    """headers  without a Host among them, it is localhost
+
+    The method SOCKET opens a web socket: 101 is one that is open, 403 one that was refused.
+    """
     raw_path, _, query = path.encode("latin-1").partition(b"?")
     raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
     if not any(name == b"host" for name, _ in raw):
         raw.append((b"host", b"localhost"))
     scope = {
-        "type": "http",
+        "type": "websocket" if method == SOCKET else "http",
         "method": method,
         "path": unquote(raw_path.decode("latin-1")),
         "raw_path": raw_path,
@@ -42,16 +47,21 @@ async def call(
         "http_version": "1.1",
         "root_path": "",
     }
-    waiting = [{"type": "http.request", "body": body, "more_body": False}]
+    first, last = {"type": "http.request", "body": body, "more_body": False}, {"type": "http.disconnect"}
+    if method == SOCKET:
+        first, last = {"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1000}
+    waiting = [first]
     sent: list[MutableMapping[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
-        return waiting.pop() if waiting else {"type": "http.disconnect"}
+        return waiting.pop() if waiting else last
 
     async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
 
     await app(scope, receive, send)
     start, *rest = sent
+    if method == SOCKET:
+        return Answer(101 if start["type"] == "websocket.accept" else 403, {}, b"")
     heads = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in start.get("headers", ())}
     return Answer(start["status"], heads, b"".join(message.get("body", b"") for message in rest))

@@ -99,6 +99,8 @@ def test_the_environments_key_is_enough_and_a_weak_one_is_refused(database: Data
     assert access.make_ready() is None and access.keys.all() == []
     found = access.callers.find(b"x" * 32)
     assert not isinstance(found, str) and found.grant.scope == "admin"
+    made, secret = access.keys.add(Grant("laptop"))
+    assert Access(lambda: database, audit, secret).callers.find(secret.encode()) == made  # gives what that key gives
     for weak in ("", "short", "x" * 15, "with space in it, long", "přílišžluťoučký"):
         with pytest.raises(BadOption, match="DOMOV_API_KEY"):
             Access(lambda: database, audit, weak).make_ready()

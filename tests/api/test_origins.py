@@ -5,12 +5,14 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+from fastapi import WebSocket
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domov import config
 from domov.access.keys import Grant
 from domov.api.origins import Origins, from_config
+from domov.api.scopes import SOCKET
 from domov.errors import BadOption
 from tests.api.guarded import Guarded
 
@@ -197,18 +199,40 @@ async def test_whatever_is_sent_without_a_key_opens_nothing(
     assert answer.status in (400, 401, 403) or path in OPEN, (method, path, headers, answer)
 
 
-async def test_a_websocket_is_closed_before_it_is_opened(local: Guarded) -> None:
-    sent = []
+class TestSockets:
+    """Browsers ask nobody before they open a web socket to another site: Origin alone protects it."""
 
-    async def send(message: object) -> None:
-        sent.append(message)
+    @pytest.fixture
+    def guarded(self, tmp_path: Path) -> Iterator[Guarded]:
+        guarded = Guarded(tmp_path, origins=LAN)
 
-    async def receive() -> dict[str, str]:
-        return {"type": "websocket.connect"}
+        for path in ("/system", "/forgotten"):
 
-    scope = {"type": "websocket", "path": "/v1/models", "headers": []}
-    await local.guard(scope, receive, send)
-    assert sent == [{"type": "websocket.close", "code": 1008}]
+            @guarded.api.websocket(path)
+            async def talk(socket: WebSocket) -> None:
+                assert socket.state.owner == guarded.domov.access.keys.get("x").id
+                await socket.accept()
+                await socket.close()
+
+        yield guarded
+        guarded.domov.database.close()
+
+    async def test_a_key_opens_one_and_nothing_else_does(self, guarded: Guarded) -> None:
+        secret = guarded.secret(Grant("x"))
+        assert (await guarded.ask(SOCKET, "/system", key=secret)).status == 101
+        assert (await guarded.ask(SOCKET, "/system", ("origin", PAGE), key=secret)).status == 101
+        for path, headers in (
+            ("/system", ()),
+            ("/system", (("authorization", f"Bearer domov-{'x' * 43}"),)),
+            ("/system", (("authorization", f"Bearer {secret}"), ("origin", "https://evil.example"))),
+            ("/system", (("authorization", f"Bearer {secret}"), ("host", "evil.example"))),
+            (f"/system?api_key={secret}", ()),
+            ("/forgotten", (("authorization", f"Bearer {secret}"),)),  # in no row of the table
+            ("/llm", (("authorization", f"Bearer {secret}"),)),  # needs another scope
+            ("/v1/models", (("authorization", f"Bearer {secret}"),)),
+        ):
+            assert (await guarded.ask(SOCKET, path, *headers)).status == 403, (path, headers)
+        assert guarded.waits  # the wrong key was let wait
 
 
 async def test_a_form_with_a_file_is_taken_where_files_are_sent_and_from_no_foreign_page(local: Guarded) -> None:

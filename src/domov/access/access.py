@@ -40,7 +40,7 @@ class Access:
     @cached_property
     def callers(self) -> Callers:
         own = Key("", Grant("this computer", "admin"), digest_of(self.own_secret), PREFIX, time.time())
-        return Callers(lambda: self.keys, fixed=[own, *self._of_environment()])
+        return Callers(lambda: self.keys, own=own, environment=self._of_environment())
 
     @cached_property
     def buckets(self) -> Buckets:
@@ -54,16 +54,16 @@ class Access:
     def logins(self) -> Logins:
         return Logins(self.audit)
 
-    def _of_environment(self) -> list[Key]:
+    def _of_environment(self) -> Key | None:
         text = self.environment_key
         if text is None:
-            return []
+            return None
         if len(text) < LEAST_SECRET_CHARACTERS or not text.isascii() or not text.isprintable() or " " in text:
             raise BadOption(
                 f"DOMOV_API_KEY has to be at least {LEAST_SECRET_CHARACTERS} printable characters without spaces",
                 hint="make one with: openssl rand -hex 32",
             )
-        return [Key(ENVIRONMENT, Grant("DOMOV_API_KEY", "admin"), digest_of(text), "", time.time())]
+        return Key(ENVIRONMENT, Grant("DOMOV_API_KEY", "admin"), digest_of(text), "", time.time())
 
     def rows(self) -> list[dict[str, Any]]:
         """The keys, as they may be shown, each with what was used of it today."""

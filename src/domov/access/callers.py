@@ -6,7 +6,7 @@ by this process or another, is refused from the next request on.
 
 import hmac
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -61,14 +61,20 @@ class Callers:
     """Finds the key of a secret. Its own thread only: the server's."""
 
     def __init__(
-        self, keys: Callable[[], Keys], *, fixed: Sequence[Key] = (), clock: Callable[[], float] = time.time
+        self,
+        keys: Callable[[], Keys],
+        *,
+        own: Key | None = None,
+        environment: Key | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """
-        keys   where the keys are kept; asked for when a secret has to be looked up, not before
-        fixed  keys that are not kept there: of the environment, of this computer's own commands
+        keys         where the keys are kept; asked for when a secret has to be looked up, not before
+        own          of this computer's own commands
+        environment  of DOMOV_API_KEY; where that is one of the keys that are kept, it gives what that gives
         """
         self._keys, self._clock = keys, clock
-        self._fixed = {key.digest: key for key in fixed}
+        self._own, self._environment = ({key.digest: key} if key else {} for key in (own, environment))
         self._known: dict[bytes, Key] = {}
         self._version: object = None
 
@@ -77,7 +83,7 @@ class Callers:
         if len(secret) > MOST_SECRET_BYTES:
             return UNKNOWN
         digest = digest_of(secret)
-        key = self._fixed.get(digest) or self._kept().get(digest)
+        key = self._own.get(digest) or self._kept().get(digest) or self._environment.get(digest)
         if key is None or not hmac.compare_digest(key.digest, digest):
             return UNKNOWN
         return key.why_unusable(self._clock()) or key

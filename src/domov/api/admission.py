@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from domov.access.access import ENVIRONMENT, Access
 from domov.access.callers import EVERYTHING, Caller
-from domov.access.keys import PREFIX, Key
+from domov.access.keys import PREFIX, Key, Scope
 from domov.access.limits import seconds_to_midnight
 from domov.api.scopes import Needed
 
@@ -83,10 +83,10 @@ class Admission:
         why = NEEDS_KEY if self.keys_required else "what comes through a proxy needs a key: Authorization: Bearer"
         return Refusal(401, why, {"www-authenticate": BEARER})
 
-    def _within(self, key: Key, needed: Needed) -> Refusal | None:
+    def _within(self, key: Key, needed: Scope) -> Refusal | None:
         """Why a key is not enough for this request."""
         grant = key.grant
-        if needed == "open" or not grant.covers(needed):
+        if not grant.covers(needed):
             return Refusal(403, f"this needs a key of scope {needed}, and {grant.name} has {grant.scope}")
         if grant.requests_per_minute:
             wait = self.access.buckets.wait_seconds(key.id, grant.requests_per_minute)

@@ -63,24 +63,25 @@ class Guard:
         elif scope["type"] == "http":
             await self._answer(scope, receive, send)
         elif scope["type"] == "websocket":
-            await self._open_socket(scope, receive, send)
+            await self._open(scope, receive, send)
 
-    async def _open_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Browsers name their Origin there, too, and nothing else protects it."""
+    async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A web socket is decided on as the request that it begins with. One that is refused is never open: a 403."""
         asked = {**scope, "method": SOCKET}
-        headers = {key: value.decode("latin-1") for key, value in scope["headers"]}
         try:
-            found = self._decide(asked, headers)
-        except DomovError:  # the keys can't be read: then nobody may call
-            found = Refusal(503, "the keys can't be read")
+            found = self._decide(asked, _headers(scope))
+        except DomovError as error:
+            found = Refusal(503, error.message)
         if isinstance(found, Refusal):
-            await send({"type": "websocket.close", "code": 1008})  # before it was accepted: a 403
-            return
-        with acting_for(found.caller):
-            await self.app(scope, receive, send)
+            await self._delay(found)
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            scope.setdefault("state", {})["owner"] = found.caller.owner
+            with acting_for(found.caller):
+                await self.app(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = {key: value.decode("latin-1") for key, value in scope["headers"]}
+        headers = _headers(scope)
         origin = self._foreign_origin(headers)
         if origin:
             send = _with_cors(send, origin)
@@ -114,9 +115,8 @@ class Guard:
         )
         if isinstance(caller, Refusal):
             return caller
-        if rule is None:
-            return _no_such_path(scope)
-        return self._body_refusal(scope, headers) or Admitted(caller, rule)
+        refusal = self._body_refusal(scope, headers)
+        return refusal or (Admitted(caller, rule) if rule else _no_such_path(scope))
 
     def _form(self, scope: Scope) -> Refusal | None:
         seen = set()
@@ -166,13 +166,16 @@ class Guard:
             return Refusal(415, f"a body must be {body.kinds[0]}, this one is {kind[:60]}")
         return None
 
-    async def _refuse(self, refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _delay(self, refusal: Refusal) -> None:
         if refusal.delay_seconds and self._waiting < MOST_WAITING:
             self._waiting += 1
             try:
                 await self._sleep(refusal.delay_seconds)
             finally:
                 self._waiting -= 1
+
+    async def _refuse(self, refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._delay(refusal)
         response = envelope_of(scope).of_refusal(refusal.status, refusal.words)
         response.headers.update(refusal.headers)
         await response(scope, receive, send)
@@ -213,6 +216,10 @@ class Guard:
         if received > self.most_body_bytes:
             message = f"a request may have {self.most_body_bytes} bytes, this one has more"
             await envelope_of(scope).of_refusal(413, message)(scope, receive, send)
+
+
+def _headers(scope: Scope) -> dict[bytes, str]:
+    return {key: value.decode("latin-1") for key, value in scope["headers"]}
 
 
 def _paths(scope: Scope) -> tuple[str, str]:

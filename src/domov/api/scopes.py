@@ -1,8 +1,8 @@
 """What a key needs for each route: one table. A route that is not in it does not exist for callers.
 
 The first row that fits method and path counts, so exceptions stand above what they are exceptions from. A path that
-ends in `/*` is everything below it. HEAD goes where GET goes. `tests/api/test_scopes.py` holds every route of the
-server against this table.
+ends in `/*` is everything below it. HEAD goes where GET goes; SOCKET is a web socket. `tests/api/test_scopes.py` holds
+every route of the server against this table.
 """
 
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from typing import Literal
 
 from domov.access.keys import Scope
 
+SOCKET = "SOCKET"  # stands where other requests have a method
 Needed = Scope | Literal["open"]
-SOCKET = "SOCKET"  # what stands for a method where a websocket is opened
 
 # Who runs the server and who may call it.
 ADMIN = """
@@ -53,6 +53,8 @@ POST              /api/v1/models/load
 POST              /api/v1/models/unload
 GET POST DELETE   /api/v1/models/download
 GET POST DELETE   /api/v1/models/download/*
+SOCKET            /llm
+SOCKET            /embedding
 """
 # Asking models, and seeing which there are.
 INFERENCE = """
@@ -65,10 +67,8 @@ POST              /reranking
 POST              /completion
 POST              /completions
 POST              /chat/completions
-POST SOCKET       /embedding
-SOCKET            /llm
+POST              /embedding
 SOCKET            /system
-GET               /lmstudio-greeting
 POST              /embeddings
 POST              /tokenize
 POST              /detokenize
@@ -101,6 +101,7 @@ GET               /
 GET               /healthz
 GET               /health
 GET               /v1/health
+GET               /lmstudio-greeting
 """
 
 
