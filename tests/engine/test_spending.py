@@ -40,7 +40,7 @@ class Shelf:
         )
         plan = Plan(context_tokens=64, slots=2, threads=1, weights_bytes=0, cache_bytes=1)
         self.scheduler = Scheduler(
-            lambda model: (engine, plan),
+            lambda model, *_: (engine, plan),
             key=lambda model: model.path,
             free_bytes=lambda: 1 << 40,
             keep_alive_seconds=-1,
