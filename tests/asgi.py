@@ -47,9 +47,13 @@ async def call(
         "http_version": "1.1",
         "root_path": "",
     }
+    first: dict[str, Any]
+    last: dict[str, Any]
     first, last = {"type": "http.request", "body": body, "more_body": False}, {"type": "http.disconnect"}
     if method == SOCKET:
-        first, last = {"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1000}
+        first: dict[str, Any]
+    last: dict[str, Any]
+    first, last = {"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1000}
     waiting = [first]
     sent: list[MutableMapping[str, Any]] = []
 
