@@ -49,7 +49,7 @@ def test_a_suggestion_that_is_left_gives_its_slot_to_the_next_one(served: Served
 def test_what_was_read_around_the_gap_is_not_read_again_for_the_next_key(served: Served) -> None:
     answer(served, BEFORE + "    return s", n_predict=2)
     told = answer(served, BEFORE + "    return se", n_predict=2)
-    after = answer(served, "", n_predict=0)["tokens_evaluated"]
+    after = answer(served, "", n_predict=1)["tokens_evaluated"]
     assert told["timings"]["prompt_n"] < after / 2  # the text after the gap was moved along, not read
 
 
