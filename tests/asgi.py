@@ -47,13 +47,12 @@ async def call(
         "http_version": "1.1",
         "root_path": "",
     }
-    first: dict[str, Any]
-    last: dict[str, Any]
-    first, last = {"type": "http.request", "body": body, "more_body": False}, {"type": "http.disconnect"}
+    pair: tuple[dict[str, Any], dict[str, Any]]
     if method == SOCKET:
-        first: dict[str, Any]
-    last: dict[str, Any]
-    first, last = {"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1000}
+        pair = {"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1000}
+    else:
+        pair = {"type": "http.request", "body": body, "more_body": False}, {"type": "http.disconnect"}
+    first, last = pair
     waiting = [first]
     sent: list[MutableMapping[str, Any]] = []
 
