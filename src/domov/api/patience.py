@@ -64,7 +64,7 @@ class ImpatientProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._stop_waiting()
-        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > self.most_head_bytes:
+        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > self.most_head_bytes:
             self._refusal = 431
             raise ValueError("a head that is too large")  # httptools ends the connection, see `send_400_response`
         super().on_headers_complete()
