@@ -6,7 +6,7 @@ QUESTION = Why would somebody run a language model on their own computer?
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: run test check format lint types docs docs-fresh bench bench-start bench-quick bench-fit soak lock clean
+.PHONY: run test check format lint types docs docs-fresh bench bench-start bench-quick bench-fit bench-smaller soak lock clean
 
 run: $(VENV)/installed
 	@if [ -n "$$PROMPT" ]; then $(BIN)/domov run $(STARTER) "$$PROMPT"; \
@@ -48,6 +48,10 @@ bench-start: $(VENV)/installed-dev
 # One short round of all rows: shows that they work, measures nothing.
 bench-quick: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.engine --quick || test -s .cache/benchmarks/engine.json
+
+# What making a model smaller costs, on real weights; TYPES="--types Q4_K_M" measures less. About twenty minutes.
+bench-smaller: $(VENV)/installed-dev
+	$(BIN)/python -m benchmarks.smaller $(TYPES)
 
 # Mixed requests to one server for so long; fails if they leave anything behind. An hour is a good one.
 SECONDS = 3600

@@ -22,6 +22,10 @@ COMMANDS = {
     "pull": ("domov.cli.pull:pull", "fetch a model"),
     "list": ("domov.cli.list:list_", "the models that are here"),
     "show": ("domov.cli.show:show", "what a model is made of"),
+    "quantize": ("domov.cli.quantize:quantize", "make a smaller model of one that is here"),
+    "evaluate": ("domov.cli.evaluate:evaluate", "how good a model is, and what quantizing cost it"),
+    "shrink": ("domov.cli.shrink:shrink", "the best model within a size, or the smallest within a loss"),
+    "compare": ("domov.cli.compare:compare", "ask two models the same questions"),
     "rm": ("domov.cli.rm:rm", "remove a model"),
     "cp": ("domov.cli.cp:cp", "give a model a second name"),
 }

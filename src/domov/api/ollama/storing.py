@@ -5,6 +5,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,10 +17,12 @@ from domov.api.ollama.fields import MODEL_NAMES, Named
 from domov.app import App
 from domov.errors import BadModelFile, BadName, BadRequest, NotFound
 from domov.files import disk_errors, make_folder
+from domov.optimize.progress import Warned
+from domov.optimize.quantize import Order, is_quantized_file, kind_of, quantization_named, quantize
 from domov.store.download import Progress, check_room
 from domov.store.gguf import read_header
 from domov.store.manifest import Manifest, Source
-from domov.store.models import Models, now
+from domov.store.models import Model, Models, now
 from domov.store.names import LocalName, parse, shown
 from domov.store.shape import shape_of
 
@@ -33,7 +36,7 @@ CREATE_UNSUPPORTED: tuple[str, ...] = (
     "parameters",
     "messages",
 )
-CREATE_UNSUPPORTED += ("quantize", "quantization", "draft_quantize", "renderer", "parser", "remote_host")
+CREATE_UNSUPPORTED += ("draft_quantize", "renderer", "parser", "remote_host")
 Table = dict[str, Any]
 
 
@@ -45,7 +48,13 @@ class CreateBody(Named):
     from_: MODEL_NAMES = Field(default="", alias="from")
     files: Annotated[dict[str, str], Field(max_length=64)] = {}
     license: str | list[str] = ""
+    quantize: str = ""
+    quantization: str = ""  # its older name
     stream: bool = True
+
+    @property
+    def licence(self) -> str:
+        return "\n".join(self.license) if isinstance(self.license, list) else self.license
 
 
 async def pulled(domov: App, name: str) -> AsyncGenerator[Table, None]:
@@ -124,26 +133,59 @@ def _upload(models: Models, digest: str) -> Path:
     return models.partial / f"upload-{digest.removeprefix('sha256:')}.gguf"
 
 
-def create(domov: App, body: CreateBody) -> None:
-    """Gives a model that is here, or a file that was sent, a new name. Raises BadRequest for what can't be kept."""
+async def created(domov: App, body: CreateBody) -> AsyncGenerator[Table, None]:
+    """Gives a model that is here, or a file that was sent, a new name, in another quantization if one is asked for.
+
+    Raises BadRequest for what can't be kept, and what quantizing raises.
+    """
+    model = await asyncio.to_thread(_named, domov, body)
+    kind = body.quantize or body.quantization
+    if kind:
+        async with aclosing(_quantized(domov, model, quantization_named(kind))) as tables:
+            async for table in tables:
+                yield table
+    else:
+        taken = model.path if model.path != domov.models.blob(model.manifest.digest) and body.files else None
+        await asyncio.to_thread(domov.models.add, model.manifest, taken)
+    yield {"status": "writing manifest"}
+    yield {"status": "success"}
+
+
+async def _quantized(domov: App, model: Model, kind: str) -> AsyncGenerator[Table, None]:
+    """As Ollama: only of weights that have all their bits."""
+    if is_quantized_file(model.header()):
+        raise BadRequest(
+            "quantization is only supported for F16, BF16 and F32 models", hint="`domov quantize` does it if it must be"
+        )
+    status = f"quantizing {kind_of(model.header())} model to {kind}"
+    async with aclosing(quantize(Order(model, kind, model.name), domov.workshop)) as steps:
+        async for step in steps:
+            if isinstance(step, Model):
+                await asyncio.to_thread(domov.models.add, replace(step.manifest, licence=model.manifest.licence))
+            elif isinstance(step, Warned):
+                yield {"status": step.words}
+            else:
+                yield {"status": status, "total": step.total or 0, "completed": step.done}
+
+
+def _named(domov: App, body: CreateBody) -> Model:
+    """What the new name is to mean. Nothing is changed yet."""
     name = parse(no_path(body.called))
     if not isinstance(name, LocalName):
         raise BadName(f"not a name to give: {shown(body.called)}", hint="names to give look like mine or mine:tag")
     if bool(body.from_) == bool(body.files):
         raise BadRequest("create needs either from or files")
-    licence = "\n".join(body.license) if isinstance(body.license, list) else body.license
     if body.from_:
-        manifest = installed(domov, body.from_).manifest
-        licence = licence or manifest.licence
-        domov.models.add(replace(manifest, name=str(name), added=now(), licence=licence))
-        return
+        model = installed(domov, body.from_)
+        licence = body.licence or model.manifest.licence
+        return Model(replace(model.manifest, name=str(name), added=now(), licence=licence), model.path)
     if len(body.files) != 1:
         raise BadRequest("files must be one GGUF file", hint="join the parts of a split model first")
     ((file, digest),) = body.files.items()
-    _take_in(domov.models, str(name), Source("file", shown(file), shown(file)), checked(digest), licence)
+    return _sent(domov.models, str(name), Source("file", shown(file), shown(file)), checked(digest), body.licence)
 
 
-def _take_in(models: Models, name: str, source: Source, digest: str, licence: str) -> None:
+def _sent(models: Models, name: str, source: Source, digest: str, licence: str) -> Model:
     path = blob_path(models, digest)
     if path is None:
         raise NotFound(f"no such file was sent: {digest}", hint=f"send it to /api/blobs/{digest}")
@@ -160,4 +202,4 @@ def _take_in(models: Models, name: str, source: Source, digest: str, licence: st
         verified="sha256 named by the sender",
         added=now(),
     )
-    models.add(manifest, None if path == models.blob(digest) else path)
+    return Model(manifest, path)

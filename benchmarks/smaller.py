@@ -1,0 +1,159 @@
+"""What each way of making a model smaller costs, on real weights: a table, a picture, and what `shrink` must gain.
+
+    python -m benchmarks.smaller [--types Q8_0 Q4_K_M ...] [--without TYPE] [--chunks N]
+
+The parent is the starter in 16 bits. Its weights were quantized to Q4_1 before, so Q4_1 costs them almost nothing:
+`--without Q4_1` (the default) keeps it from `shrink`, or it would win by that alone. The text to judge by is another
+than the one to tune on.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.shapes import STARTER, starter
+from domov import app
+from domov.app import App
+from domov.optimize.evaluate import Examination, evaluate, keep
+from domov.optimize.plot import Point, svg
+from domov.optimize.progress import Progress
+from domov.optimize.quantize import Order, quantize
+from domov.optimize.shrink import Plan, Shrunk, Wish, shrink
+from domov.optimize.texts import Text, builtin_tuning_text
+from domov.store.models import Model
+
+FOLDER = Path(".cache/benchmarks")
+TYPES = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q4_0", "Q3_K_M", "Q2_K")
+TARGETS = ("Q4_K_M", "Q3_K_M")  # at whose sizes `shrink` is held against them
+MOST_SHARE = 0.9  # of their divergence
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    how: str
+    size_bytes: int
+    ratio: float  # of perplexities
+    divergence: float
+    divergence_low: float
+    divergence_high: float
+    divergence_99: float
+    same_top: float
+    seconds: float  # to make it
+
+
+def main() -> None:
+    arguments = _arguments()
+    starter()
+    rows = asyncio.run(_measure(app.load(), arguments))
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / "smaller.json").write_text(json.dumps([asdict(row) for row in rows], indent=2))
+    points = [Point(row.how, row.size_bytes, row.divergence, ours="shrink" in row.how) for row in rows]
+    (FOLDER / "smaller.svg").write_text(svg(points, title=f"{STARTER}: size, and distance from its 16 bits"))
+    sys.stdout.write(f"{as_markdown(rows)}\n{shares(rows)}\n")
+
+
+async def _measure(domov: App, arguments: argparse.Namespace) -> list[Row]:
+    text, tuning = await domov.judging_text(lambda p: None), builtin_tuning_text()
+    parent = await _last(quantize(Order(domov.models.get(STARTER), "F16", f"{STARTER}-f16"), domov.workshop))
+    bench = _Bench(domov, parent, text, tuning, arguments.chunks)
+    rows = []
+    for kind in arguments.types:
+        rows.append(await bench.quantized(kind, None))
+        if kind not in ("Q8_0", "Q6_K"):
+            rows.append(await bench.quantized(kind, tuning))
+    for kind in arguments.targets:
+        size = next(row.size_bytes for row in rows if row.how == kind)
+        rows.append(await bench.shrunk(kind, size, tuple(arguments.without)))
+    return rows
+
+
+@dataclass
+class _Bench:
+    domov: App
+    parent: Model
+    text: Text
+    tuning: Text
+    chunks: int
+
+    async def quantized(self, kind: str, tuning: Text | None) -> Row:
+        label = f"{kind} + imatrix" if tuning else kind
+        order = Order(self.parent, kind, f"bench:{label.lower().replace(' + ', '-')}", text=tuning)
+        start = time.perf_counter()
+        model = await _last(quantize(order, self.domov.workshop))
+        return await self._row(label, model, time.perf_counter() - start)
+
+    async def shrunk(self, kind: str, size: int, without: tuple[str, ...]) -> Row:
+        plan = Plan(self.parent, Wish(size), f"bench:shrink-{kind.lower()}", self.tuning, self.text, without)
+        start = time.perf_counter()
+        made = await _last(shrink(plan, self.domov.workshop))
+        assert isinstance(made, Shrunk)
+        return await self._row(f"shrink to {kind}'s size", made.model, time.perf_counter() - start)
+
+    async def _row(self, how: str, model: Model, seconds: float) -> Row:
+        exam = Examination(model, self.text, self.parent, chunks=self.chunks, speed=False)
+        card = await _last(evaluate(exam, self.domov.workshop, machine="bench", open_engine=self.domov.open_engine))
+        keep(card, model, self.domov.workshop)
+        d = card.distance
+        whole = (d.perplexity_ratio.value, d.divergence.value, d.divergence.low, d.divergence.high)
+        return Row(how, model.manifest.size_bytes, *whole, d.divergence_99, d.same_top.value, seconds)
+
+
+async def _last(steps: AsyncGenerator[Any, None]) -> Any:
+    last, shown = None, ""
+    async with aclosing(steps):
+        async for last in steps:
+            if isinstance(last, Progress) and last.step != shown:
+                shown = last.step
+                os.write(2, f"{shown}\n".encode())
+    return last
+
+
+def as_markdown(rows: Sequence[Row]) -> str:
+    lines = [
+        "| | MB | perplexity | mean divergence | worst 1 % | same first choice |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in sorted(rows, key=lambda row: -row.size_bytes):
+        half = (row.divergence_high - row.divergence_low) / 2
+        lines.append(
+            f"| {row.how} | {row.size_bytes / 1e6:.1f} | {100 * (row.ratio - 1):+.1f} % | "
+            f"{row.divergence:.4f} ± {half:.4f} | {row.divergence_99:.3f} | {100 * row.same_top:.1f} % |"
+        )
+    return "\n".join(lines)
+
+
+def shares(rows: Sequence[Row]) -> str:
+    """What of the standard recipes' divergence is left at their sizes, and whether that is little enough."""
+    found = {row.how: row for row in rows}
+    lines = []
+    for kind in TARGETS:
+        ours, theirs = found.get(f"shrink to {kind}'s size"), found.get(kind)
+        if ours and theirs:
+            share = ours.divergence / theirs.divergence
+            lines.append(
+                f"at {kind}'s size: {share:.2f} of its divergence ({'ok' if share <= MOST_SHARE else 'MISSED'})"
+            )
+    return "\n".join(lines)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.smaller", description="What making a model smaller costs."
+    )
+    parser.add_argument("--types", nargs="*", default=TYPES)
+    parser.add_argument("--targets", nargs="*", default=TARGETS)
+    parser.add_argument("--without", nargs="*", default=["Q4_1"])
+    parser.add_argument("--chunks", type=int, default=16)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
