@@ -67,6 +67,7 @@ async def test_a_model_is_no_distance_from_itself(workplace: App, parent: Model)
 
 def test_a_card_survives_its_manifest(workplace: App, judged: Card, small: Model, parent: Model) -> None:
     kept = keep(judged, workplace.models.get(small.name), workplace.workshop)
+    assert kept
     found = workplace.models.get(small.name).manifest.card
     assert found and from_table(json.loads(json.dumps(found))) == from_table(to_table(judged))
     assert kept.manifest.lineage == small.manifest.lineage

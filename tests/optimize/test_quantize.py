@@ -17,6 +17,7 @@ import pytest
 
 from domov.app import App
 from domov.errors import BadModelFile, BadOption, DiskFull, Refused
+from domov.optimize.child import Task
 from domov.optimize.progress import Progress, Warned
 from domov.optimize.quantize import FROM_QUANTIZED, Order, override_of, planned_types, quantize, result_name
 from domov.optimize.texts import Text
@@ -158,6 +159,17 @@ async def test_no_room_is_told_before_anything_is_read_or_written(workplace: App
     with pytest.raises(DiskFull, match="2.3 TB more are needed"):
         await run(quantize(order(workplace, path, "Q8_0"), workplace.workshop))
     assert not left_over(workplace)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="not run: there are walls on Linux only")
+async def test_the_process_that_does_it_reads_nothing_else(workplace: App, parent: Model, tmp_path: Path) -> None:
+    target = tmp_path / "x"
+    target.touch()
+    told = {"source": str(parent.path), "target": str(target), "types": {}, "quantization": "Q8_0"}
+    task = Task("quantize", {**told, "importance": None, "threads": 1}, writable=(target,))
+    with pytest.raises(BadModelFile, match="Permission denied"):
+        async for _ in workplace.workshop.children.run(task):
+            pass
 
 
 async def test_two_can_not_make_the_same_at_once(workplace: App, parent: Model) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from domov import app
+from domov.cli.errors import say
 from domov.cli.output import ProgressLine, json_option, print_fields, print_json
 from domov.cli.work import follow
 from domov.hardware.cpu import read_cpu
@@ -51,7 +52,8 @@ def evaluate(model: str, against: str | None, text: str | None, as_json: bool, *
         speed=not options["quick"],
     )
     card = asyncio.run(examined(domov, exam))
-    judging.keep(card, found, domov.workshop)
+    if not judging.keep(card, found, domov.workshop):
+        say(f"{found.name} has no name here: its card is not kept (domov pull gives it one)")
     if as_json:
         print_json({"model": found.name, **asdict(card)})
     else:

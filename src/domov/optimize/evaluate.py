@@ -17,6 +17,7 @@ from domov.engine.llamacpp import LlamaCpp
 from domov.engine.process import remove_leftovers
 from domov.engine.protocol import Engine
 from domov.engine.speed import Effort, Figure, Measuring
+from domov.errors import BadInput
 from domov.files import make_folder
 from domov.optimize import figures
 from domov.optimize.card import Answers, Card, Speed, to_table
@@ -58,6 +59,9 @@ async def evaluate(
     exam: Examination, shop: Workshop, *, machine: str, open_engine: Callable[[Model], Engine]
 ) -> AsyncGenerator[Progress | Warned | Card, None]:
     """How it gets on, and last the card. Raises BadInput for a text that is too short, or for another tokenizer."""
+    for model in filter(None, (exam.model, exam.parent)):
+        if model.shape().task != "chat":
+            raise BadInput(f"{model.name} writes no text: it can't be judged so", hint="choose a model for chat")
     notes, parent, own, answers = list(_notes(exam)), [], [], []  # type: ignore[var-annotated]
     for note in notes:
         yield Warned(note)
@@ -82,11 +86,11 @@ async def evaluate(
     yield _card(exam, shop, machine, own[0], parent[0] if parent else None, **found)
 
 
-async def passed(steps: AsyncGenerator[Any, None], results: list[Any]) -> AsyncGenerator[Progress, None]:
+async def passed(steps: AsyncGenerator[Any, None], results: list[Any]) -> AsyncGenerator[Progress | Warned, None]:
     """The progress of a part of the work; what else it gives goes into `results`."""
     async with aclosing(steps):
         async for step in steps:
-            if isinstance(step, Progress):
+            if isinstance(step, Progress | Warned):
                 yield step
             else:
                 results.append(step)
@@ -168,10 +172,10 @@ def _estimate(figure: Figure) -> figures.Estimate:
     return figures.Estimate(figure.median, figure.lowest, figure.highest)
 
 
-def keep(card: Card, model: Model, shop: Workshop) -> Model:
-    """Writes the card into the model's manifest; a file that is only used where it lies has none."""
-    if shop.models.find(model.name) is None or not model.manifest.digest:
-        return model
+def keep(card: Card, model: Model, shop: Workshop) -> Model | None:
+    """Writes the card into the model's manifest; None for a file without a name, which has none."""
+    if not model.manifest.digest:
+        return None
     return shop.models.add(replace(model.manifest, card=to_table(card)))
 
 

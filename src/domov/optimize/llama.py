@@ -195,6 +195,7 @@ class Llama:
         they are in the file. Raises BadModelFile where llama.cpp refuses the file."""
         self.native = Library()
         model, context = self.native.defaults()
+        model.n_gpu_layers = 0  # behind its walls it reaches no card
         if editable:
             model.load_mode, model.use_extra_bufts = NO_MMAP, False
         self._model = self._made("llama_model_load_from_file", str(path).encode(), model)

@@ -23,6 +23,7 @@ from domov.store.recipe import BLOCK_OF, tensor_bytes
 MOST_ELEMENTS = 12_000_000
 LARGEST_PIECE = 1 << 20
 SYNC_BYTES = 256 << 20
+LARGEST_F16 = 65504
 OnDone = Callable[[int], None]
 
 
@@ -50,7 +51,7 @@ class Order:
 def quantize(order: Order, done: OnDone = lambda written_bytes: None) -> None:
     """Writes the target. Raises BadModelFile for weights that are no numbers."""
     source, target, types, threads = order.source, order.target, order.types, order.threads
-    header = read_header(source)
+    kernels, header = Kernels(), read_header(source)
     with source.open("rb", buffering=0) as reading, target.open("r+b" if target.exists() else "w+b") as writing:
         handle = reading.fileno()
         plan = layout(
@@ -58,9 +59,9 @@ def quantize(order: Order, done: OnDone = lambda written_bytes: None) -> None:
         )
         first = _begin(writing, plan)
         pieces = pieces_of(header.tensors[first:], types, size=piece_elements(threads))
-        work = _Work(Kernels(), handle, header.data_offset, order.importance)
+        work = _Work(kernels, handle, header.data_offset, order.importance)
         for kind in {types[t.name] for t in header.tensors}:
-            work.kernels.prepare(kind)
+            kernels.prepare(kind)
         _write(writing, plan, work.in_order(pieces, threads=threads), done)
 
 
@@ -75,12 +76,10 @@ def _begin(writing: BinaryIO, plan: Layout) -> int:
     whole = writing.read(len(plan.head)) == plan.head
     ends = [start + t.size_bytes for start, t in zip(plan.starts(), plan.header.tensors, strict=True)]
     first = sum(end <= have for end in ends) if whole else 0
-    writing.truncate(plan.starts()[first] if 0 < first < len(ends) else len(plan.head) if first == 0 else None)
     if first == 0:
         writing.seek(0)
         writing.write(plan.head)
-        writing.truncate()
-    writing.seek(0, os.SEEK_END)
+    writing.truncate(writing.seek(ends[first - 1] if first else len(plan.head)))
     return first
 
 
@@ -129,6 +128,8 @@ class _Work:
         check_numbers(weights, tensor, piece.first_element)
         if tensor.type == piece.kind:
             return content
+        if piece.kind == "F16" and np.abs(weights).max() > LARGEST_F16:
+            raise BadModelFile(f"tensor {tensor.name} holds a weight too large for F16", hint="take BF16 or F32")
         rows = weights.reshape(-1, tensor.dimensions[0])
         return self.kernels.quantized(rows, piece.kind, self._weights_of(piece)).tobytes()
 

@@ -10,13 +10,13 @@ import re
 import shutil
 import tempfile
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from domov.engine.process import remove_leftovers
-from domov.errors import BadInput, Refused
+from domov.errors import BadInput, DomovError, Refused
 from domov.files import make_folder
 from domov.optimize import figures
 from domov.optimize.budget import Choice, Option, best_within, frontier, smallest_within
@@ -102,20 +102,34 @@ async def shrink(plan: Plan, shop: Workshop) -> AsyncGenerator[Progress | Warned
         async with aclosing(passed(score(plan.model, exam, shop.children, keep=kept), parent)) as steps:
             async for step in steps:
                 yield step
-        factor = 1.0
+        async with aclosing(_chosen(plan, shop, choices, exam, (kept, parent[0]))) as last:
+            async for event in last:
+                yield event
+
+
+async def _chosen(
+    plan: Plan, shop: Workshop, choices: list[Choice], exam: Examination, parent: tuple[Path, Scored]
+) -> AsyncGenerator[Progress | Warned | Shrunk, None]:
+    """Makes what is chosen, and chooses anew while more is lost than is wished. Stopped, it leaves no model."""
+    factor = 1.0
+    try:
         for attempt in range(MOST_TRIES):
             chosen = choose(choices, plan.wish, factor)
             made: list[Any] = []
-            async with aclosing(passed(_made(plan, shop, chosen, exam, (kept, parent[0])), made)) as steps:
+            async with aclosing(passed(_made(plan, shop, chosen, exam, parent), made)) as steps:
                 async for step in steps:
                     yield step
             model, distance = made[-1]
             if fulfils(plan.wish, distance) or attempt == MOST_TRIES - 1:
                 break
             factor *= max(1.1, distance.divergence.value / limit_of(plan.wish))
-        if not fulfils(plan.wish, distance):
-            yield Warned("measured on the other text, the loss is larger than you asked for")
-        yield Shrunk(model, distance, chosen.loss, tuple(choices), chosen)
+    except BaseException:
+        with suppress(DomovError):
+            shop.models.remove(plan.name)
+        raise
+    if not fulfils(plan.wish, distance):
+        yield Warned("measured on the other text, the loss is larger than you asked for")
+    yield Shrunk(model, distance, chosen.loss, tuple(choices), chosen)
 
 
 def limit_of(wish: Wish) -> float:

@@ -60,8 +60,7 @@ def errors(
     for number, (name, kinds) in enumerate(options.items()):
         done(number, len(options))
         rows, count = weights.rows(name, most=SAMPLED_ROWS)
-        columns = importance.get(name)
-        weight = None if columns is None else np.ascontiguousarray(columns[: rows.shape[1]])
+        weight = weights_of(importance, name, rows.shape[1])
         found[name] = {}
         for kind in kinds:
             difference = rows - weights.quantized(rows, kind, weight)
@@ -69,6 +68,12 @@ def errors(
             weighed = squares if weight is None else squares * weight
             found[name][kind] = float(weighed.sum()) * count / len(rows)
     return found
+
+
+def weights_of(importance: Mapping[str, Floats], name: str, columns: int) -> Floats | None:
+    """One number for each column: of a mixture's experts their mean."""
+    found = importance.get(name)
+    return None if found is None else np.ascontiguousarray(found.reshape(-1, columns).mean(axis=0))
 
 
 class Soundings:
@@ -100,8 +105,7 @@ class Soundings:
         for name in names:
             if name in self._places:
                 before[name], _ = self.weights.rows(name)
-                columns = importance.get(name)
-                weight = None if columns is None else np.ascontiguousarray(columns[: before[name].shape[1]])
+                weight = weights_of(importance, name, before[name].shape[1])
                 self._put(name, self.weights.quantized(before[name], kind, weight))
         total = 0.0
         for old, new in zip(self._before, self._said(), strict=True):

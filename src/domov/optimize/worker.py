@@ -4,6 +4,7 @@ It is told one job, a JSON line on its standard input, tells how it gets on in J
 ends with the process that started it. On Linux it reads only the files it was told and writes only those.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -21,6 +22,7 @@ from domov.errors import DomovError
 from domov.files import disk_error
 
 TELL_SECONDS = 0.1
+POLITE = 10  # models that answer somebody go first
 Table = dict[str, Any]
 
 
@@ -44,6 +46,8 @@ def main() -> None:
     told = json.loads(sys.stdin.buffer.readline())
     die_with_parent(told["parent"])
     os.umask(0o077)
+    with contextlib.suppress(AttributeError, OSError):
+        os.nice(POLITE)
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what native code prints goes to the log
 
