@@ -52,15 +52,21 @@ class Row:
 def main() -> None:
     arguments = _arguments()
     starter()
-    rows = asyncio.run(_measure(app.load(), arguments))
     FOLDER.mkdir(parents=True, exist_ok=True)
+    kept = {row.how: row for row in _earlier()} if arguments.add else {}
+    rows = list((kept | asyncio.run(_measure(app.load(), arguments, kept))).values())
     (FOLDER / "smaller.json").write_text(json.dumps([asdict(row) for row in rows], indent=2))
     points = [Point(row.how, row.size_bytes, row.divergence, ours="shrink" in row.how) for row in rows]
     (FOLDER / "smaller.svg").write_text(svg(points, title=f"{STARTER}: size, and distance from its 16 bits"))
     sys.stdout.write(f"{as_markdown(rows)}\n{shares(rows)}\n")
 
 
-async def _measure(domov: App, arguments: argparse.Namespace) -> list[Row]:
+def _earlier() -> list[Row]:
+    path = FOLDER / "smaller.json"
+    return [Row(**table) for table in json.loads(path.read_text())] if path.exists() else []
+
+
+async def _measure(domov: App, arguments: argparse.Namespace, kept: dict[str, Row]) -> dict[str, Row]:
     text, tuning = await domov.judging_text(lambda p: None), builtin_tuning_text()
     parent = await _last(quantize(Order(domov.models.get(STARTER), "F16", f"{STARTER}-f16"), domov.workshop))
     bench = _Bench(domov, parent, text, tuning, arguments.chunks)
@@ -70,9 +76,9 @@ async def _measure(domov: App, arguments: argparse.Namespace) -> list[Row]:
         if kind not in ("Q8_0", "Q6_K"):
             rows.append(await bench.quantized(kind, tuning))
     for kind in arguments.targets:
-        size = next(row.size_bytes for row in rows if row.how == kind)
+        size = {**kept, **{row.how: row for row in rows}}[kind].size_bytes
         rows.append(await bench.shrunk(kind, size, tuple(arguments.without)))
-    return rows
+    return {row.how: row for row in rows}
 
 
 @dataclass
@@ -151,6 +157,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--types", nargs="*", default=TYPES)
     parser.add_argument("--targets", nargs="*", default=TARGETS)
     parser.add_argument("--without", nargs="*", default=["Q4_1"])
+    parser.add_argument("--add", action="store_true", help="to the rows of the last run")
     parser.add_argument("--chunks", type=int, default=16)
     return parser.parse_args()
 

@@ -14,11 +14,10 @@ from pydantic import Field
 
 from domov.api.models import installed, no_path
 from domov.api.ollama.fields import MODEL_NAMES, Named
+from domov.api.ollama.quantizing import quantized
 from domov.app import App
 from domov.errors import BadModelFile, BadName, BadRequest, NotFound
 from domov.files import disk_errors, make_folder
-from domov.optimize.progress import Warned
-from domov.optimize.quantize import Order, is_quantized_file, kind_of, quantization_named, quantize
 from domov.store.download import Progress, check_room
 from domov.store.gguf import read_header
 from domov.store.manifest import Manifest, Source
@@ -141,7 +140,7 @@ async def created(domov: App, body: CreateBody) -> AsyncGenerator[Table, None]:
     model = await asyncio.to_thread(_named, domov, body)
     kind = body.quantize or body.quantization
     if kind:
-        async with aclosing(_quantized(domov, model, quantization_named(kind))) as tables:
+        async with aclosing(quantized(domov, model, kind)) as tables:
             async for table in tables:
                 yield table
     else:
@@ -149,23 +148,6 @@ async def created(domov: App, body: CreateBody) -> AsyncGenerator[Table, None]:
         await asyncio.to_thread(domov.models.add, model.manifest, taken)
     yield {"status": "writing manifest"}
     yield {"status": "success"}
-
-
-async def _quantized(domov: App, model: Model, kind: str) -> AsyncGenerator[Table, None]:
-    """As Ollama: only of weights that have all their bits."""
-    if is_quantized_file(model.header()):
-        raise BadRequest(
-            "quantization is only supported for F16, BF16 and F32 models", hint="`domov quantize` does it if it must be"
-        )
-    status = f"quantizing {kind_of(model.header())} model to {kind}"
-    async with aclosing(quantize(Order(model, kind, model.name), domov.workshop)) as steps:
-        async for step in steps:
-            if isinstance(step, Model):
-                await asyncio.to_thread(domov.models.add, replace(step.manifest, licence=model.manifest.licence))
-            elif isinstance(step, Warned):
-                yield {"status": step.words}
-            else:
-                yield {"status": status, "total": step.total or 0, "completed": step.done}
 
 
 def _named(domov: App, body: CreateBody) -> Model:
