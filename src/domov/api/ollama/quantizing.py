@@ -13,8 +13,10 @@ from domov.optimize.quantize import Order, is_quantized_file, kind_of, quantizat
 from domov.store.models import Model
 
 
-async def quantized(domov: App, model: Model, kind: str) -> AsyncGenerator[dict[str, Any], None]:
+async def quantized(domov: App, model: Model, kind: str, *, parent: str) -> AsyncGenerator[dict[str, Any], None]:
     """Makes the model in another type under the name that its manifest has. As Ollama only of weights with all bits.
+
+    parent  what the model was called before
 
     Raises BadRequest, BadOption, and what quantizing raises.
     """
@@ -23,8 +25,9 @@ async def quantized(domov: App, model: Model, kind: str) -> AsyncGenerator[dict[
         raise BadRequest(
             "quantization is only supported for F16, BF16 and F32 models", hint="`domov quantize` does it if it must be"
         )
+    source = Model(replace(model.manifest, name=parent), model.path)
     status = f"quantizing {kind_of(model.header())} model to {wanted}"
-    async with aclosing(quantize(Order(model, wanted, model.name), domov.workshop)) as steps:
+    async with aclosing(quantize(Order(source, wanted, model.name), domov.workshop)) as steps:
         async for step in steps:
             if isinstance(step, Model):
                 await asyncio.to_thread(domov.models.add, replace(step.manifest, licence=model.manifest.licence))

@@ -138,14 +138,16 @@ async def created(domov: App, body: CreateBody) -> AsyncGenerator[Table, None]:
     Raises BadRequest for what can't be kept, and what quantizing raises.
     """
     model = await asyncio.to_thread(_named, domov, body)
-    kind = body.quantize or body.quantization
+    kind, parent = body.quantize or body.quantization, installed(domov, body.from_).name if body.from_ else model.name
     if kind:
-        async with aclosing(quantized(domov, model, kind)) as tables:
+        async with aclosing(quantized(domov, model, kind, parent=parent)) as tables:
             async for table in tables:
                 yield table
+        if body.files:
+            _upload(domov.models, model.manifest.digest).unlink(missing_ok=True)
     else:
-        taken = model.path if model.path != domov.models.blob(model.manifest.digest) and body.files else None
-        await asyncio.to_thread(domov.models.add, model.manifest, taken)
+        sent = body.files and model.path != domov.models.blob(model.manifest.digest)
+        await asyncio.to_thread(domov.models.add, model.manifest, model.path if sent else None)
     yield {"status": "writing manifest"}
     yield {"status": "success"}
 
