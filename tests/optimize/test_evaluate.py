@@ -57,6 +57,13 @@ def test_the_distance_of_a_model_from_its_parent_is_measured(judged: Card, paren
     assert {language for language, _ in judged.answers} == {"en", "cs"}
 
 
+async def test_perplexity_is_that_of_llama_cpp(workplace: App, starter: Model) -> None:
+    # 15.94107 by the script whose perplexity was llama-perplexity's to all digits that it prints (15.40353 of 15.403531)
+    exam = Examination(starter, judging(), chunks=CHUNKS, speed=False)
+    card, _ = await run(evaluate(exam, workplace.workshop, machine="here", open_engine=workplace.open_engine))
+    assert card.perplexity.value == pytest.approx(15.94107, rel=2e-4)
+
+
 async def test_a_model_is_no_distance_from_itself(workplace: App, parent: Model) -> None:
     exam = Examination(parent, judging(), parent, chunks=CHUNKS, speed=False)
     steps = evaluate(exam, workplace.workshop, machine="here", open_engine=workplace.open_engine)

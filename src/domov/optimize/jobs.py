@@ -117,9 +117,8 @@ def _sound(told: Table, tell: Telling) -> Any:
     def done(number: int, total: int) -> None:
         tell(number, total, step="trying types")
 
-    found = errors(
-        Weights(path), {name: [*kinds, told["probe"]] for name, kinds in told["types"].items()}, importance, done
-    )
+    wanted = {name: [*kinds, told["probe"]] for name, kinds in told["types"].items()}
+    found = errors(Weights(path), wanted, importance, threads=told["threads"], done=done)
     soundings = Soundings(path, told["text"], threads=told["threads"], chunks=told["chunks"])
     divergences = {}
     for number, (key, names) in enumerate(told["groups"].items()):

@@ -172,7 +172,7 @@ async def quantize(order: Order, shop: Workshop) -> AsyncGenerator[Step, None]:
 
 def _fallbacks(header: Header, order: Order, types: Mapping[str, str]) -> list[str]:
     """In words: which tensors got another type than their rule says, because its blocks do not divide their rows."""
-    whole = replace_rows(header)
+    whole = _with_long_rows(header)
     wanted = {} if order.chosen else planned_types(order, whole)
     odd = [t.name for t in header.tensors if wanted and wanted[t.name] != types[t.name]]
     if not odd:
@@ -181,7 +181,7 @@ def _fallbacks(header: Header, order: Order, types: Mapping[str, str]) -> list[s
     return [f"{count} rows that blocks of 256 do not divide: blocks of 32, or F16, take their place"]
 
 
-def replace_rows(header: Header) -> Header:
+def _with_long_rows(header: Header) -> Header:
     """The same model with rows that every block divides."""
     tensors = [replace(t, dimensions=(t.dimensions[0] * 256, *t.dimensions[1:])) for t in header.tensors]
     return replace(header, tensors=tuple(tensors))
