@@ -31,7 +31,7 @@ def record_bytes(chunks: int, vocabulary: int) -> int:
 
 
 def _row_type(vocabulary: int) -> np.dtype[np.void]:
-    return np.dtype([("top", np.float32), ("steps", np.uint16, (vocabulary,))])
+    return np.dtype([("top", np.float32), ("first", np.uint32), ("steps", np.uint16, (vocabulary,))])
 
 
 class Record:
@@ -44,14 +44,17 @@ class Record:
     def write(self, likelihoods: Floats) -> None:
         rows = np.empty(len(likelihoods), self._type)
         rows["top"] = likelihoods.max(axis=-1)
+        rows["first"] = likelihoods.argmax(axis=-1)
         below = np.clip(rows["top"][:, None] - likelihoods, 0, DEPTH)
         rows["steps"] = np.rint(below * (STEPS / DEPTH)).astype(np.uint16)
         self._file.write(rows.tobytes())
 
-    def read(self, count: int) -> Floats:
+    def read(self, count: int) -> tuple[Floats, npt.NDArray[np.uint32]]:
+        """The likelihoods of so many places more, and the likeliest token of each."""
         content = self._file.read(count * self._type.itemsize)
         rows = np.frombuffer(content, self._type, count)
-        return np.asarray(rows["top"][:, None] - rows["steps"].astype(np.float32) * np.float32(DEPTH / STEPS))
+        below = rows["steps"].astype(np.float32) * np.float32(DEPTH / STEPS)
+        return rows["top"][:, None] - below, rows["first"]
 
     def close(self) -> None:
         self._file.close()
@@ -74,9 +77,8 @@ class Scores:
             if keep is not None:
                 keep.write(likelihoods)
             if parent is not None:
-                self._compare(parent.read(len(tokens)), likelihoods)
+                self._compare(*parent.read(len(tokens)), likelihoods)
 
-    def _compare(self, parent: Floats, own: Floats) -> None:
+    def _compare(self, parent: Floats, first: npt.NDArray[np.uint32], own: Floats) -> None:
         self.divergences += np.einsum("ij,ij->i", np.exp(parent), parent - own).tolist()
-        same: npt.NDArray[np.bool_] = parent.argmax(axis=-1) == own.argmax(axis=-1)
-        self.same_top += same.tolist()
+        self.same_top += (first == own.argmax(axis=-1)).tolist()
