@@ -139,6 +139,7 @@ def test_divergence_by_hand(tmp_path: Path) -> None:
     scores = Scores()
     parent = Record(tmp_path / "x", vocabulary=2, mode="rb")
     scores.add(np.log(np.array([[0.25, 0.75]], np.float32)), [1], keep=None, parent=parent)
+    parent.close()
     assert scores.divergences[0] == pytest.approx(0.5 * np.log(2) + 0.5 * np.log(2 / 3), abs=1e-4)
     assert scores.losses[0] == pytest.approx(-np.log(0.75), abs=1e-6)
 

@@ -71,8 +71,8 @@ def _score(told: Table, tell: Telling) -> Any:
         tell(number * CHUNK_TOKENS, len(chunks) * CHUNK_TOKENS, step="reading the text")
         logits = llama.read([started(chunk, llama.first_token)], [CHUNK_TOKENS // 2])
         scores.add(logits[:-1], chunk[CHUNK_TOKENS // 2 + 1 :], keep=keep, parent=parent)
-    if keep:
-        keep.close()
+    for record in filter(None, (keep, parent)):
+        record.close()
     llama.close()
     return {"losses": scores.losses, "divergences": scores.divergences, "same_top": scores.same_top, "tokens": digest}
 
