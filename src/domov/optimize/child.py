@@ -65,7 +65,7 @@ class Children:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=handle,
                 limit=MOST_LINE_BYTES,
-                env=environment(os.environ),
+                env=environment(os.environ, spin_count=0),  # steps are long here: to wait awake gains nothing
                 start_new_session=sys.platform != "win32",
             )
         finally:

@@ -4,7 +4,6 @@ It is told one job, a JSON line on its standard input, tells how it gets on in J
 ends with the process that started it. On Linux it reads only the files it was told and writes only those.
 """
 
-import contextlib
 import json
 import os
 import sys
@@ -22,7 +21,6 @@ from domov.errors import DomovError
 from domov.files import disk_error
 
 TELL_SECONDS = 0.1
-POLITE = 10  # models that answer somebody go first
 Table = dict[str, Any]
 
 
@@ -46,8 +44,6 @@ def main() -> None:
     told = json.loads(sys.stdin.buffer.readline())
     die_with_parent(told["parent"])
     os.umask(0o077)
-    with contextlib.suppress(AttributeError, OSError):
-        os.nice(POLITE)
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what native code prints goes to the log
 
