@@ -15,14 +15,15 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmarks.shapes import STARTER, starter
 from domov import app
 from domov.app import App
-from domov.optimize.evaluate import Examination, evaluate, keep
+from domov.optimize import figures
+from domov.optimize.evaluate import Examination, Scored, score
 from domov.optimize.plot import Point, svg
 from domov.optimize.progress import Progress
 from domov.optimize.quantize import Order, quantize
@@ -68,8 +69,12 @@ def _earlier() -> list[Row]:
 
 async def _measure(domov: App, arguments: argparse.Namespace, kept: dict[str, Row]) -> dict[str, Row]:
     text, tuning = await domov.judging_text(lambda p: None), builtin_tuning_text()
-    parent = await _last(quantize(Order(domov.models.get(STARTER), "F16", f"{STARTER}-f16"), domov.workshop))
-    bench = _Bench(domov, parent, text, tuning, arguments.chunks)
+    name = f"{STARTER}-f16"
+    parent = domov.models.find(name) or await _last(
+        quantize(Order(domov.models.get(STARTER), "F16", name), domov.workshop)
+    )
+    bench = _Bench(domov, parent, text, tuning, arguments.chunks, FOLDER.absolute() / "likelihoods")
+    await bench.begin()
     rows = []
     for kind in arguments.types:
         rows.append(await bench.quantized(kind, None))
@@ -88,6 +93,8 @@ class _Bench:
     text: Text
     tuning: Text
     chunks: int
+    kept: Path
+    before: Scored = field(default_factory=lambda: Scored([], [], [], ""))
 
     async def quantized(self, kind: str, tuning: Text | None) -> Row:
         label = f"{kind} + imatrix" if tuning else kind
@@ -104,12 +111,21 @@ class _Bench:
         return await self._row(f"shrink to {kind}'s size", made.model, time.perf_counter() - start)
 
     async def _row(self, how: str, model: Model, seconds: float) -> Row:
-        exam = Examination(model, self.text, self.parent, chunks=self.chunks, speed=False)
-        card = await _last(evaluate(exam, self.domov.workshop, machine="bench", open_engine=self.domov.open_engine))
-        keep(card, model, self.domov.workshop)
-        d = card.distance
+        own = await self._scored(model, against=(self.kept, self.before.tokens))
+        d = figures.distance(own.losses, self.before.losses, own.divergences, own.same_top)
         whole = (d.perplexity_ratio.value, d.divergence.value, d.divergence.low, d.divergence.high)
         return Row(how, model.manifest.size_bytes, *whole, d.divergence_99, d.same_top.value, seconds)
+
+    async def begin(self) -> None:
+        """What the parent finds likely, once for all rows."""
+        self.kept.touch()
+        self.before = await self._scored(self.parent, keep=self.kept)
+
+    async def _scored(self, model: Model, **how: Any) -> Scored:
+        exam = Examination(model, self.text, chunks=self.chunks)
+        found = await _last(score(model, exam, self.domov.workshop.children, **how))
+        assert isinstance(found, Scored)
+        return found
 
 
 async def _last(steps: AsyncGenerator[Any, None]) -> Any:

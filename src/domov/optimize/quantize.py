@@ -42,6 +42,11 @@ class Workshop:
     children: Children
     engine: str  # the build of llama.cpp
 
+    @property
+    def matrices(self) -> Path:
+        """Where importance matrices are kept."""
+        return self.models.folder / "importance"
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -156,17 +161,19 @@ async def quantize(order: Order, shop: Workshop) -> AsyncGenerator[Step, None]:
         notes=tuple(notes),
     )
     with _part(order, types, lineage, shop) as part:
-        matrix = part.with_suffix(".importance.npz")
-        if order.text and not matrix.exists():
-            async with aclosing(importance(order.model, order.text, matrix, shop.children)) as steps:
+        matrix = None
+        if order.text:
+            matrices = importance(order.model, order.text, shop.matrices, shop.children, engine=shop.engine)
+            async with aclosing(matrices) as steps:
                 async for step in steps:
-                    yield step
-        async with aclosing(_write(order, types, part, shop.children)) as progress:
+                    matrix = step if isinstance(step, Path) else matrix
+                    if isinstance(step, Progress):
+                        yield step
+        async with aclosing(_write(order, types, part, matrix, shop.children)) as progress:
             async for step in progress:
                 yield step
         yield Progress("checking")
         digest = await digest_of(part, lambda p: None)
-        matrix.unlink(missing_ok=True)
         yield shop.models.add(_manifest(order, part, f"sha256:{digest}", lineage), part)
 
 
@@ -187,19 +194,20 @@ def _with_long_rows(header: Header) -> Header:
     return replace(header, tensors=tuple(tensors))
 
 
-async def _write(order: Order, types: dict[str, str], part: Path, children: Children) -> AsyncGenerator[Progress, None]:
+async def _write(
+    order: Order, types: dict[str, str], part: Path, matrix: Path | None, children: Children
+) -> AsyncGenerator[Progress, None]:
     total = with_types(order.model.header(), types).size_bytes
     check_room(part.parent, total - part.stat().st_size)
-    matrix = part.with_suffix(".importance.npz")
     told = {
         "source": str(order.model.path.resolve()),
         "target": str(part.resolve()),
         "types": types,
         "quantization": order.quantization,
-        "importance": str(matrix.resolve()) if matrix.exists() else None,
+        "importance": str(matrix.resolve()) if matrix else None,
         "threads": children.threads,
     }
-    readable = (order.model.path, *([matrix] if matrix.exists() else []))
+    readable = (order.model.path, *([matrix] if matrix else []))
     task = Task("quantize", told, readable=readable, writable=(part,))
     async with aclosing(children.run(task)) as events:
         async for event in events:
@@ -226,7 +234,6 @@ def _part(order: Order, types: Mapping[str, str], lineage: Lineage, shop: Worksh
         raise  # memory ran out, perhaps: another time it may go on
     except BaseException:
         part.unlink(missing_ok=True)
-        part.with_suffix(".importance.npz").unlink(missing_ok=True)
         raise
     finally:
         lock.release()

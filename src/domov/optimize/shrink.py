@@ -198,16 +198,17 @@ async def _losses(plan: Plan, shop: Workshop, inside: Path) -> AsyncGenerator[An
         source = replace(plan.model, path=inside / "whole.gguf")
         async for step in _whole(plan.model, source.path, shop.children):
             yield step
-    matrix = inside / "importance.npz"
-    async with aclosing(importance(source, plan.tuned_on, matrix, shop.children)) as steps:
-        async for step in steps:
-            yield step
+    found: list[Path] = []
+    matrices = importance(source, plan.tuned_on, shop.matrices, shop.children, engine=shop.engine)
+    async with aclosing(passed(matrices, found)) as reading:
+        async for told_of_it in reading:
+            yield told_of_it
     kinds = types_for(header, plan.without)
     layers = 1 + max((int(m[1]) for name in kinds if (m := re.match(r"blk\.(\d+)\.", name))), default=0)
     groups = groups_of(list(kinds), layers)
     told = {
         "model": str(source.path.resolve()),
-        "importance": str(matrix.resolve()),
+        "importance": str(found[0].resolve()),
         "text": plan.tuned_on.content,
         "types": kinds,
         "groups": groups,
@@ -215,7 +216,7 @@ async def _losses(plan: Plan, shop: Workshop, inside: Path) -> AsyncGenerator[An
         "chunks": SOUNDED_CHUNKS,
         "threads": shop.children.threads,
     }
-    async with aclosing(shop.children.run(Task("sound", told, readable=(source.path, matrix)))) as events:
+    async with aclosing(shop.children.run(Task("sound", told, readable=(source.path, found[0])))) as events:
         async for event in events:
             if isinstance(event, Done):
                 costs = losses(event.result["errors"], event.result["divergences"], groups)
