@@ -89,12 +89,12 @@ async def shrink(plan: Plan, shop: Workshop) -> AsyncGenerator[Progress | Warned
             "the text to tune on and the text to judge by are the same", hint="give two: --imatrix and --text"
         )
     with _folder(shop) as inside:
-        losses: list[Any] = []
-        async with aclosing(passed(_losses(plan, shop, inside), losses)) as steps:
+        costs: list[Any] = []
+        async with aclosing(passed(_losses(plan, shop, inside), costs)) as steps:
             async for step in steps:
                 yield step
         header = plan.model.header()
-        choices = whole_files(header, frontier(options(header, losses[0])))
+        choices = whole_files(header, frontier(options(header, costs[0])))
         parent: list[Scored] = []
         kept = inside / "likelihoods"
         kept.touch(0o600)
@@ -111,7 +111,7 @@ async def _chosen(
     plan: Plan, shop: Workshop, choices: list[Choice], exam: Examination, parent: tuple[Path, Scored]
 ) -> AsyncGenerator[Progress | Warned | Shrunk, None]:
     """Makes what is chosen, and chooses anew while more is lost than is wished. Stopped, it leaves no model."""
-    factor = 1.0
+    factor, before = 1.0, shop.models.find(plan.name)
     try:
         for attempt in range(MOST_TRIES):
             chosen = choose(choices, plan.wish, factor)
@@ -125,7 +125,9 @@ async def _chosen(
             factor *= max(1.1, distance.divergence.value / limit_of(plan.wish))
     except BaseException:
         with suppress(DomovError):
-            shop.models.remove(plan.name)
+            added = shop.models.find(plan.name)
+            if added and (before is None or added.manifest.digest != before.manifest.digest):
+                shop.models.remove(plan.name)
         raise
     if not fulfils(plan.wish, distance):
         yield Warned("measured on the other text, the loss is larger than you asked for")
