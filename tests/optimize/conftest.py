@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from benchmarks import shapes
 from domov import app, config
 from domov.app import App
 from domov.optimize.quantize import Order, quantize
+from domov.store import blueprint
 from domov.store.models import Model
 
 
@@ -27,6 +29,16 @@ def workplace(starter_home: Path, tmp_path_factory: pytest.TempPathFactory) -> A
     home = tmp_path_factory.mktemp("workplace")
     shutil.copytree(starter_home / "models", home / "models", copy_function=shutil.copy2)
     return app.App(config.load({"DOMOV_HOME": str(home)}))
+
+
+@pytest.fixture(scope="session")
+def tiny(workplace: App, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """Two layers of random weights in F16 with 4,000 tokens: it says nothing, and everything of it takes a moment."""
+    path = tmp_path_factory.mktemp("tiny") / "tiny.gguf"
+    plan = blueprint.load()["smollm2:135m"].with_layers(2)
+    tokenizer = workplace.models.get("smollm2:135m").path
+    shapes.write(plan, path, quantization="F16", tokenizer=tokenizer, vocabulary=4000)
+    return workplace.models.get(str(path))
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from domov.optimize.progress import Progress
 from domov.optimize.texts import Text
 from domov.store.models import Model
 
-CHUNKS = 24  # of 512 tokens
+CHUNKS = 12  # of 512 tokens
 MOST_KEPT = 16  # some hundred kB each, some MB of a large model
 
 

@@ -14,12 +14,13 @@ import numpy as np
 
 from domov.optimize.collecting import spread, started
 from domov.optimize.llama import Llama, Node
-from domov.optimize.measuring import CHUNK_TOKENS, log_likelihoods
+from domov.optimize.measuring import log_likelihoods
 from domov.optimize.native import Floats, Kernels
 from domov.store.gguf import Header, Tensor, read_header
 from domov.store.recipe import tensor_bytes
 
 SAMPLED_ROWS = 32
+SOUNDED_TOKENS = 128  # of each piece of text, half of them scored
 F16 = 1
 OnDone = Callable[[int, int], None]
 
@@ -94,8 +95,8 @@ class Soundings:
     def __init__(self, path: Path, text: str, *, threads: int, chunks: int) -> None:
         self.weights = Weights(path)
         self._places: dict[str, set[int]] = {}
-        self._llama = Llama(path, context_tokens=CHUNK_TOKENS, threads=threads, watch=self._watch, editable=True)
-        found = spread(self._llama.tokens(text), most=chunks)
+        self._llama = Llama(path, context_tokens=SOUNDED_TOKENS, threads=threads, watch=self._watch, editable=True)
+        found = spread(self._llama.tokens(text), most=chunks, size=SOUNDED_TOKENS)
         self._chunks = [started(chunk, self._llama.first_token) for chunk in found]
         self._before = list(self._said())
 
@@ -109,7 +110,7 @@ class Soundings:
 
     def _said(self) -> Iterator[Floats]:
         for chunk in self._chunks:
-            yield log_likelihoods(self._llama.read([chunk], [CHUNK_TOKENS // 2]))
+            yield log_likelihoods(self._llama.read([chunk], [SOUNDED_TOKENS // 2]))
 
     def divergence(self, names: Sequence[str], kind: str, importance: Mapping[str, Floats]) -> float:
         """How far the model is from itself when some of its matrices are in another type. They are put back."""
