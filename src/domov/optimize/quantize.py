@@ -4,6 +4,7 @@ The work is done by `quantizing` in a child process. Until it is whole and its d
 `models/partial`; it is removed when the work is stopped, and gone on with when the whole computer was.
 """
 
+import asyncio
 import contextlib
 import hashlib
 import json
@@ -136,7 +137,7 @@ def planned_types(order: Order, header: Header) -> dict[str, str]:
 
 async def quantize(order: Order, shop: Workshop) -> AsyncGenerator[Step, None]:
     """How it gets on, and last the new model. Raises BadOption, BadModelFile, DiskFull, Refused, WorkerDied."""
-    header = order.model.header()
+    header = await asyncio.to_thread(order.model.header)
     if "split.count" in header.metadata and header.metadata["split.count"] != 1:
         raise BadModelFile(f"{order.model.name} is one part of several", hint="join them with llama-gguf-split first")
     types = planned_types(order, header)
@@ -174,7 +175,8 @@ async def quantize(order: Order, shop: Workshop) -> AsyncGenerator[Step, None]:
                 yield step
         yield Progress("checking")
         digest = await digest_of(part, lambda p: None)
-        yield shop.models.add(_manifest(order, part, f"sha256:{digest}", lineage), part)
+        manifest = _manifest(order, part, f"sha256:{digest}", lineage)
+        yield await asyncio.to_thread(shop.models.add, manifest, part)
 
 
 def _fallbacks(header: Header, order: Order, types: Mapping[str, str]) -> list[str]:
