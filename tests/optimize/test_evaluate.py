@@ -39,17 +39,17 @@ async def small(workplace: App, parent: Model) -> Model:
 
 
 @pytest.fixture(scope="session")
-async def judged(workplace: App, parent: Model, small: Model) -> AsyncIterator[Card]:
-    exam = Examination(small, judging(), parent, chunks=CHUNKS, questions=questions()[::6], speed=False)
+async def judged(workplace: App, starter: Model, small: Model) -> AsyncIterator[Card]:
+    exam = Examination(small, judging(), starter, chunks=CHUNKS, questions=questions()[::8], speed=False)
     steps = evaluate(exam, workplace.workshop, machine="here", open_engine=workplace.open_engine)
     card, told = await run(steps)
     assert isinstance(card, Card) and len(told) > 4
     yield card
 
 
-def test_the_distance_of_a_model_from_its_parent_is_measured(judged: Card, parent: Model) -> None:
+def test_the_distance_of_a_model_from_its_parent_is_measured(judged: Card, starter: Model) -> None:
     distance = judged.distance
-    assert distance and judged.parent == parent.name and judged.scored_tokens == CHUNKS * (CHUNK_TOKENS // 2 - 1)
+    assert distance and judged.parent == starter.name and judged.scored_tokens == CHUNKS * (CHUNK_TOKENS // 2 - 1)
     assert 0.02 < distance.divergence.low < distance.divergence.value < distance.divergence.high < 1
     assert distance.divergence.value < distance.divergence_99 <= distance.most
     assert 0.5 < distance.same_top.value < 0.98
