@@ -54,12 +54,11 @@ def main() -> None:
     arguments = _arguments()
     starter()
     FOLDER.mkdir(parents=True, exist_ok=True)
-    kept = {row.how: row for row in _earlier()} if arguments.add else {}
-    rows = list((kept | asyncio.run(_measure(app.load(), arguments, kept))).values())
-    (FOLDER / "smaller.json").write_text(json.dumps([asdict(row) for row in rows], indent=2))
-    points = [Point(row.how, row.size_bytes, row.divergence, ours="shrink" in row.how) for row in rows]
+    rows = {row.how: row for row in _earlier()} if arguments.add else {}
+    asyncio.run(_measure(app.load(), arguments, rows))
+    points = [Point(row.how, row.size_bytes, row.divergence, ours="shrink" in row.how) for row in rows.values()]
     (FOLDER / "smaller.svg").write_text(svg(points, title=f"{STARTER}: size, and distance from its 16 bits"))
-    sys.stdout.write(f"{as_markdown(rows)}\n{shares(rows)}\n")
+    sys.stdout.write(f"{as_markdown(list(rows.values()))}\n{shares(list(rows.values()))}\n")
 
 
 def _earlier() -> list[Row]:
@@ -67,23 +66,26 @@ def _earlier() -> list[Row]:
     return [Row(**table) for table in json.loads(path.read_text())] if path.exists() else []
 
 
-async def _measure(domov: App, arguments: argparse.Namespace, kept: dict[str, Row]) -> dict[str, Row]:
+def _kept(rows: dict[str, Row], row: Row) -> None:
+    """Written after each row: a run that is stopped is gone on with by `--add`."""
+    rows[row.how] = row
+    (FOLDER / "smaller.json").write_text(json.dumps([asdict(one) for one in rows.values()], indent=2))
+
+
+async def _measure(domov: App, arguments: argparse.Namespace, rows: dict[str, Row]) -> None:
     text, tuning = await domov.judging_text(lambda p: None), builtin_tuning_text()
     name = f"{STARTER}-f16"
     parent = domov.models.find(name) or await _last(
         quantize(Order(domov.models.get(STARTER), "F16", name), domov.workshop)
     )
-    bench = _Bench(domov, parent, text, tuning, arguments.chunks, FOLDER.absolute() / "likelihoods")
+    bench = _Bench(domov, parent, text, tuning, arguments.chunks)
     await bench.begin()
-    rows = []
     for kind in arguments.types:
-        rows.append(await bench.quantized(kind, None))
-        if kind not in ("Q8_0", "Q6_K"):
-            rows.append(await bench.quantized(kind, tuning))
+        for told in (None, tuning) if kind not in ("Q8_0", "Q6_K") else (None,):
+            if (f"{kind} + imatrix" if told else kind) not in rows:
+                _kept(rows, await bench.quantized(kind, told))
     for kind in arguments.targets:
-        size = {**kept, **{row.how: row for row in rows}}[kind].size_bytes
-        rows.append(await bench.shrunk(kind, size, tuple(arguments.without)))
-    return {row.how: row for row in rows}
+        _kept(rows, await bench.shrunk(kind, rows[kind].size_bytes, tuple(arguments.without)))
 
 
 @dataclass
@@ -93,7 +95,7 @@ class _Bench:
     text: Text
     tuning: Text
     chunks: int
-    kept: Path
+    kept: Path = FOLDER.absolute() / "likelihoods"
     before: Scored = field(default_factory=lambda: Scored([], [], [], ""))
 
     async def quantized(self, kind: str, tuning: Text | None) -> Row:
@@ -117,9 +119,16 @@ class _Bench:
         return Row(how, model.manifest.size_bytes, *whole, d.divergence_99, d.same_top.value, seconds)
 
     async def begin(self) -> None:
-        """What the parent finds likely, once for all rows."""
+        """What the parent finds likely: once for all rows, and for later runs."""
+        told = FOLDER / "likelihoods.json"
+        key = [self.parent.manifest.digest, self.text.digest, self.chunks, self.domov.workshop.engine]
+        if told.exists() and (table := json.loads(told.read_text()))["key"] == key:
+            self.before = Scored(**table["scored"])
+            return
+        told.unlink(missing_ok=True)
         self.kept.touch()
         self.before = await self._scored(self.parent, keep=self.kept)
+        told.write_text(json.dumps({"key": key, "scored": asdict(self.before)}))
 
     async def _scored(self, model: Model, **how: Any) -> Scored:
         exam = Examination(model, self.text, chunks=self.chunks)

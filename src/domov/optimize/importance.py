@@ -62,7 +62,7 @@ async def _taken(model: Model, text: Text, kept: Path, children: Children) -> As
 
 
 def _forget_oldest(folder: Path) -> None:
-    found = sorted(folder.glob("*.npz"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    found = sorted((p for p in folder.iterdir() if p.is_file()), key=lambda path: path.stat().st_mtime_ns, reverse=True)
     for path in found[MOST_KEPT:]:
         with contextlib.suppress(OSError):
             path.unlink()

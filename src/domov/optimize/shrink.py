@@ -4,6 +4,7 @@ Errors say which type suits which tensor; soundings say what errors cost where, 
 and in the last are not the same loss; `budget` chooses; and what was chosen is made, and measured on another text.
 """
 
+import hashlib
 import math
 import os
 import re
@@ -15,9 +16,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from domov.engine.process import remove_leftovers
 from domov.errors import BadInput, DomovError, Refused
-from domov.files import make_folder
+from domov.files import make_folder, write_atomically
 from domov.optimize import figures
 from domov.optimize.budget import Choice, Option, best_within, frontier, smallest_within
 from domov.optimize.child import Children, Done, Task
@@ -194,7 +197,19 @@ def whole_files(header: Header, choices: Sequence[Choice]) -> list[Choice]:
 
 
 async def _losses(plan: Plan, shop: Workshop, inside: Path) -> AsyncGenerator[Any, None]:
-    """What each tensor in each type is expected to cost, in nats."""
+    """What each tensor in each type is expected to cost, in nats. Kept: the next wish needs no sounding."""
+    key = f"{plan.model.manifest.digest} {plan.tuned_on.digest} {CANDIDATES} {PROBE} {BANDS} {shop.engine}"
+    kept = shop.matrices / f"losses-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
+    if not plan.model.manifest.digest or not kept.exists():
+        async with aclosing(_sounded(plan, shop, inside, kept)) as steps:
+            async for step in steps:
+                yield step
+    table: dict[str, dict[str, float]] = orjson.loads(kept.read_bytes())
+    left = types_for(plan.model.header(), plan.without)
+    yield {name: {kind: costs[kind] for kind in left[name]} for name, costs in table.items()}
+
+
+async def _sounded(plan: Plan, shop: Workshop, inside: Path, kept: Path) -> AsyncGenerator[Progress | Warned, None]:
     header, source = plan.model.header(), plan.model
     if is_quantized_file(header) or any(t.type != "F16" for t in header.tensors if is_quantized(t)):
         source = replace(plan.model, path=inside / "whole.gguf")
@@ -205,7 +220,7 @@ async def _losses(plan: Plan, shop: Workshop, inside: Path) -> AsyncGenerator[An
     async with aclosing(passed(matrices, found)) as reading:
         async for told_of_it in reading:
             yield told_of_it
-    kinds = types_for(header, plan.without)
+    kinds = types_for(header, ())
     layers = 1 + max((int(m[1]) for name in kinds if (m := re.match(r"blk\.(\d+)\.", name))), default=0)
     groups = groups_of(list(kinds), layers)
     told = {
@@ -222,7 +237,7 @@ async def _losses(plan: Plan, shop: Workshop, inside: Path) -> AsyncGenerator[An
         async for event in events:
             if isinstance(event, Done):
                 costs = losses(event.result["errors"], event.result["divergences"], groups)
-                yield {name: {kind: costs[name][kind] for kind in own} for name, own in kinds.items()}
+                write_atomically(kept, orjson.dumps(costs))
             else:
                 yield Progress(event.step, event.done, event.total, "trials")
 
