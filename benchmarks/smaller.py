@@ -33,6 +33,7 @@ from domov.store.models import Model
 
 FOLDER = Path(".cache/benchmarks")
 TYPES = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q4_0", "Q3_K_M", "Q2_K")
+PRECISE = ("Q8_0", "Q6_K")  # an importance matrix changes next to nothing of them
 TARGETS = ("Q4_K_M", "Q3_K_M")  # at whose sizes `shrink` is held against them
 MOST_SHARE = 0.9  # of their divergence
 
@@ -81,11 +82,13 @@ async def _measure(domov: App, arguments: argparse.Namespace, rows: dict[str, Ro
     bench = _Bench(domov, parent, text, tuning, arguments.chunks)
     await bench.begin()
     for kind in arguments.types:
-        for told in (None, tuning) if kind not in ("Q8_0", "Q6_K") else (None,):
-            if (f"{kind} + imatrix" if told else kind) not in rows:
-                _kept(rows, await bench.quantized(kind, told))
+        if kind not in rows:
+            _kept(rows, await bench.quantized(kind, None))
     for kind in arguments.targets:
         _kept(rows, await bench.shrunk(kind, rows[kind].size_bytes, tuple(arguments.without)))
+    for kind in arguments.types:
+        if kind not in PRECISE and f"{kind} + imatrix" not in rows:
+            _kept(rows, await bench.quantized(kind, tuning))
 
 
 @dataclass
