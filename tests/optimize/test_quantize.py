@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from domov.app import App
-from domov.errors import BadModelFile, BadOption, DiskFull, Refused
+from domov.errors import BadModelFile, BadName, BadOption, DiskFull, Refused
 from domov.optimize.child import Task
 from domov.optimize.progress import Progress, Warned
-from domov.optimize.quantize import FROM_QUANTIZED, Order, override_of, planned_types, quantize, result_name
+from domov.optimize.quantize import FROM_QUANTIZED, Order, name_given, override_of, planned_types, quantize, result_name
 from domov.optimize.texts import Text
 from domov.store.gguf import Header, read_header
 from domov.store.models import Model
@@ -193,6 +193,12 @@ async def test_two_can_not_make_the_same_at_once(workplace: App, parent: Model) 
 )
 def test_the_result_is_named_after_its_parent(name: str, result: str) -> None:
     assert result_name(name, "Q8_0") == result
+
+
+@pytest.mark.parametrize("text", ["../x", "hf.co/user/repo", "/x", "a b"])
+def test_only_a_name_is_given(text: str) -> None:
+    with pytest.raises(BadName):
+        name_given(text)
 
 
 @pytest.mark.parametrize("text", ["ffn_down", "=Q8_0", "ffn=Q9", "(=Q8_0", "ffn=", "ffn=I8"])

@@ -95,7 +95,8 @@ async def test_a_model_that_fits_is_made_and_measured(workplace: App, tiny: Mode
     assert 0.9 * 6_700_000 < size <= 6_700_000 and size == made.chosen.size_bytes
     assert {t.type for t in made.model.header().tensors} <= {"F32", *few}
     lineage = made.model.manifest.lineage
-    assert lineage and (lineage.how, lineage.data) == ("shrink", "reference")
+    assert lineage and (lineage.how, lineage.data) == ("shrink", "reference") and "Q4_0 " in lineage.recipe
+    assert made.model.shape().quantization in few
     assert made.distance.divergence.value > 0 and len(made.choices) > 5
     assert not list(workplace.models.partial.glob("domov-*"))
     drawn = svg(points(made), line(made), title="a & b")

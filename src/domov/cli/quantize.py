@@ -39,13 +39,13 @@ def quantize(model: str, types: tuple[str, ...], yes: bool, as_json: bool, **opt
     """
     domov = app.load()
     found = domov.models.get(model)
-    name = options["name"]
+    name = making.name_given(str(options["name"])) if options["name"] else None
     if name and len(types) > 1:
         raise BadOption(f"--name names one model, there are {len(types)} types")
     text = tuning_text(str(options["imatrix"])) if options["imatrix"] else None
     overrides = tuple(making.override_of(str(one)) for one in options["tensors"])  # type: ignore[attr-defined]
     orders = [
-        Order(found, kind, str(name or making.result_name(found.name, kind)), overrides, text)
+        Order(found, kind, name or making.result_name(found.name, kind), overrides, text)
         for kind in map(making.quantization_named, types)
     ]
     agree((doubt for order in orders for doubt in making.doubts(order, domov.models)), yes=yes)

@@ -14,11 +14,11 @@ from domov.cli.work import agree, follow
 from domov.errors import BadOption
 from domov.files import write_atomically
 from domov.optimize import shrink as shrinking
-from domov.optimize.budget import Choice, thinned
+from domov.optimize.budget import thinned
 from domov.optimize.card import interval, percent, short
 from domov.optimize.figures import verdict
 from domov.optimize.plot import Point, svg
-from domov.optimize.quantize import Order, doubts, result_name
+from domov.optimize.quantize import Order, counted, doubts, name_given, result_name
 from domov.optimize.shrink import Plan, Shrunk, Wish
 from domov.optimize.texts import BUILTIN, read_text, tuning_text
 from domov.store.recipe import BLOCK_OF
@@ -54,7 +54,8 @@ def shrink(model: str, fit: str | None, loss: str | None, yes: bool, as_json: bo
     found = domov.models.get(model)
     wish = wish_of(fit, loss)
     label = f"fit-{fit}" if fit else f"loss-{loss}"
-    name = str(options["name"] or result_name(found.name, re.sub(r"[^A-Za-z0-9.]+", "-", label).strip("-.")))
+    short_label = re.sub(r"[^A-Za-z0-9.]+", "-", label).strip("-.")
+    name = name_given(str(options["name"])) if options["name"] else result_name(found.name, short_label)
     agree(doubts(Order(found, "mixed", name), domov.models), yes=yes)
     plan = Plan(
         model=found,
@@ -108,7 +109,7 @@ def _print(made: Shrunk) -> None:
     chosen = made.chosen
     shown = {id(choice): choice for choice in (*thinned(made.choices, count=SHOWN_CHOICES), chosen)}
     rows = [
-        ("*" if choice is chosen else "", human_bytes(choice.size_bytes), short(choice.loss), _types(choice))
+        ("*" if choice is chosen else "", human_bytes(choice.size_bytes), short(choice.loss), counted(choice.types))
         for choice in sorted(shown.values(), key=lambda choice: choice.size_bytes)
     ]
     print_table(("", "SIZE", "PREDICTED LOSS", "TYPES"), rows)
@@ -123,12 +124,6 @@ def _print(made: Shrunk) -> None:
         ]
     )
     say("`domov evaluate` measures it in full.")
-
-
-def _types(choice: Choice) -> str:
-    """`Q5_0 90, Q6_K 30, Q8_0 1`: of the matrices that have blocks."""
-    kinds = [kind for kind in choice.types.values() if BLOCK_OF[kind][0] > 1]
-    return ", ".join(f"{kind} {kinds.count(kind)}" for kind in sorted(set(kinds)))
 
 
 def _table(made: Shrunk) -> dict[str, object]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from domov.errors import BadModelFile, BadOption, Refused, WorkerDied
+from domov.errors import BadModelFile, BadName, BadOption, Refused, WorkerDied
 from domov.files import disk_errors, make_folder
 from domov.optimize.child import Children, Done, Task
 from domov.optimize.importance import importance
@@ -62,7 +62,22 @@ class Order:
     @property
     def recipe(self) -> str:
         more = [f"{pattern}={kind}" for pattern, kind in self.overrides]
-        return ", ".join([self.quantization, *more, *(["importance matrix"] if self.text else [])])
+        first = f"a type for each matrix: {counted(self.chosen)}" if self.chosen else self.quantization
+        return ", ".join([first, *more, *(["importance matrix"] if self.text else [])])
+
+
+def counted(types: Mapping[str, str]) -> str:
+    """`Q5_0 90, Q6_K 30`: how many tensors have which type, of those in blocks."""
+    kinds = [kind for kind in types.values() if BLOCK_OF[kind][0] > 1]
+    return ", ".join(f"{kind} {kinds.count(kind)}" for kind in sorted(set(kinds)))
+
+
+def name_given(text: str) -> str:
+    """A name for a new model. Raises BadName."""
+    name = parse(text)
+    if not isinstance(name, LocalName):
+        raise BadName(f"not a name to give: {shown(text)}", hint="names to give look like mine or mine:tag")
+    return str(name)
 
 
 def quantization_named(text: str) -> str:

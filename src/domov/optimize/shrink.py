@@ -33,7 +33,7 @@ from domov.optimize.texts import Text
 from domov.store.download import check_room
 from domov.store.gguf import Header
 from domov.store.models import Model
-from domov.store.recipe import BLOCK_OF, is_quantized, tensor_bytes, types_of, with_types
+from domov.store.recipe import BLOCK_OF, RECIPES, is_quantized, tensor_bytes, types_of, with_types
 
 # The smallest first. Those below Q2_K need so much of a model to be worth it that they are left to `quantize`.
 CANDIDATES = (
@@ -273,7 +273,8 @@ async def _made(
     plan: Plan, shop: Workshop, chosen: Choice, exam: Examination, parent: tuple[Path, Scored]
 ) -> AsyncGenerator[Any, None]:
     """The model of that choice, and its distance."""
-    order = Order(plan.model, "mixed", plan.name, text=plan.tuned_on, chosen=chosen.types, how="shrink")
+    called = nearest(plan.model.header(), chosen.types)
+    order = Order(plan.model, called, plan.name, text=plan.tuned_on, chosen=chosen.types, how="shrink")
     made: list[Any] = []
     async with aclosing(passed(quantize(order, shop), made)) as steps:
         async for step in steps:
@@ -285,6 +286,16 @@ async def _made(
             yield step
     distance = figures.distance(own[0].losses, before.losses, own[0].divergences, own[0].same_top)
     yield made[-1], distance
+
+
+def nearest(header: Header, types: Mapping[str, str]) -> str:
+    """What a mixture is called where a file has room for one word: by the type that most of its bytes have."""
+    sizes: dict[str, int] = {}
+    for tensor in header.tensors:
+        kind = types[tensor.name]
+        sizes[kind] = sizes.get(kind, 0) + tensor_bytes(tensor.elements, kind)
+    most = max(sorted(sizes), key=lambda kind: sizes[kind])
+    return most if most in RECIPES else next(name for name, kind in reversed(RECIPES.items()) if kind == most)
 
 
 @contextmanager
