@@ -295,7 +295,7 @@ def nearest(header: Header, types: Mapping[str, str]) -> str:
         kind = types[tensor.name]
         sizes[kind] = sizes.get(kind, 0) + tensor_bytes(tensor.elements, kind)
     most = max(sorted(sizes), key=lambda kind: sizes[kind])
-    return most if most in RECIPES else next(name for name, kind in reversed(RECIPES.items()) if kind == most)
+    return most if most in RECIPES else {kind: name for name, kind in RECIPES.items()}[most]
 
 
 @contextmanager
