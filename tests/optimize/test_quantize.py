@@ -13,10 +13,12 @@ from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from domov.app import App
-from domov.errors import BadModelFile, BadName, BadOption, DiskFull, Refused
+from domov.errors import BadInput, BadModelFile, BadName, BadOption, DiskFull, Refused
+from domov.optimize import quantizing
 from domov.optimize.child import Task
 from domov.optimize.progress import Progress, Warned
 from domov.optimize.quantize import FROM_QUANTIZED, Order, name_given, override_of, planned_types, quantize, result_name
@@ -159,6 +161,17 @@ async def test_no_room_is_told_before_anything_is_read_or_written(workplace: App
     with pytest.raises(DiskFull, match="2.3 TB more are needed"):
         await run(quantize(order(workplace, path, "Q8_0"), workplace.workshop))
     assert not left_over(workplace)
+
+
+def test_an_importance_matrix_that_lacks_what_is_needed_is_refused(tiny: Model) -> None:
+    tensors, types = tiny.header().tensors, dict.fromkeys((t.name for t in tiny.header().tensors), "F16")
+    name = "blk.0.ffn_down.weight"
+    order = quantizing.Order(tiny.path, tiny.path, {**types, name: "IQ2_XS"}, "IQ2_XS", {}, 1)
+    with pytest.raises(BadInput, match=f"says nothing of {name}"):
+        quantizing.check_importance(tensors, order)
+    with pytest.raises(BadInput, match="5 columns"):
+        quantizing.check_importance(tensors, replace(order, importance={name: np.ones(5, np.float32)}))
+    quantizing.check_importance(tensors, replace(order, importance={name: np.ones(1536, np.float32)}))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="not run: there are walls on Linux only")

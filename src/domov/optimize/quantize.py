@@ -103,13 +103,13 @@ def result_name(name: str, quantization: str) -> str:
     if isinstance(parsed, LocalName):
         tag = "" if parsed.tag in (None, "latest") else f"{parsed.tag}-"
         return f"{parsed.name}:{tag}{kind}"
-    word = (
-        parsed.path.stem
-        if isinstance(parsed, PathName)
-        else parsed.repo
-        if isinstance(parsed, HubName)
-        else str(parsed)
-    )
+    match parsed:
+        case PathName():
+            word = parsed.path.stem
+        case HubName():
+            word = parsed.repo
+        case _:
+            word = str(parsed)
     return f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', word).strip('-.') or 'model'}:{kind}"
 
 

@@ -13,11 +13,11 @@ from typing import BinaryIO
 
 import numpy as np
 
-from domov.errors import BadModelFile
+from domov.errors import BadInput, BadModelFile
 from domov.optimize.layout import Layout, layout
 from domov.optimize.native import Floats, Kernels
 from domov.store.gguf import Tensor, read_header
-from domov.store.recipe import BLOCK_OF, tensor_bytes
+from domov.store.recipe import BLOCK_OF, needs_importance, tensor_bytes
 
 # All pieces under way together: 10 bytes each for what was read, its 32-bit floats and its blocks.
 MOST_ELEMENTS = 12_000_000
@@ -52,6 +52,7 @@ def quantize(order: Order, done: OnDone = lambda written_bytes: None) -> None:
     """Writes the target. Raises BadModelFile for weights that are no numbers."""
     source, target, types, threads = order.source, order.target, order.types, order.threads
     kernels, header = Kernels(), read_header(source)
+    check_importance(header.tensors, order)
     with source.open("rb", buffering=0) as reading, target.open("r+b" if target.exists() else "w+b") as writing:
         handle = reading.fileno()
         plan = layout(
@@ -63,6 +64,20 @@ def quantize(order: Order, done: OnDone = lambda written_bytes: None) -> None:
         for kind in {types[t.name] for t in header.tensors}:
             kernels.prepare(kind)
         _write(writing, plan, work.in_order(pieces, threads=threads), done)
+
+
+def check_importance(tensors: tuple[Tensor, ...], order: Order) -> None:
+    """Raises BadInput where a tensor's columns are missing that its type can't do without, or are another number."""
+    for tensor in tensors:
+        columns = order.importance.get(tensor.name)
+        wanted = tensor.dimensions[0] * (tensor.dimensions[2] if len(tensor.dimensions) > 2 else 1)
+        if columns is None and needs_importance(tensor, order.types[tensor.name], order.quantization):
+            raise BadInput(
+                f"the importance matrix says nothing of {tensor.name}, which {order.types[tensor.name]} needs",
+                hint="give that tensor another type: --tensor NAME=Q2_K",
+            )
+        if columns is not None and len(columns) != wanted:
+            raise BadInput(f"the importance matrix has {len(columns)} columns for {tensor.name}, not {wanted}")
 
 
 def piece_elements(threads: int) -> int:
