@@ -91,6 +91,8 @@ async def shrink(plan: Plan, shop: Workshop) -> AsyncGenerator[Progress | Warned
         raise BadInput(
             "the text to tune on and the text to judge by are the same", hint="give two: --imatrix and --text"
         )
+    if plan.wish.size_bytes is not None and plan.model.path.stat().st_size <= plan.wish.size_bytes:
+        yield Warned(f"{plan.model.name} is no larger than that: nothing that is made of it can be better")
     with _folder(shop) as inside:
         costs: list[Any] = []
         async with aclosing(passed(_losses(plan, shop, inside), costs)) as steps:
