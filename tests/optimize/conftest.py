@@ -1,7 +1,8 @@
 """A model with 16-bit weights, made once of the starter, and how work is run to its end."""
 
+import os
 import shutil
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,12 @@ async def run(steps: AsyncGenerator[Any, None]) -> tuple[Any, list[Any]]:
 
 
 @pytest.fixture(scope="session")
-def workplace(starter_home: Path, tmp_path_factory: pytest.TempPathFactory) -> App:
-    """A Domov with the starter, in which the tests of this room make their models."""
+def workplace(starter_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """A Domov with the starter, in which the tests of this room make their models; they are not kept."""
     home = tmp_path_factory.mktemp("workplace")
-    shutil.copytree(starter_home / "models", home / "models", copy_function=shutil.copy2)
-    return app.App(config.load({"DOMOV_HOME": str(home)}))
+    shutil.copytree(starter_home / "models", home / "models", copy_function=os.link)
+    yield app.App(config.load({"DOMOV_HOME": str(home)}))
+    shutil.rmtree(home)
 
 
 @pytest.fixture(scope="session")
