@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from domov.errors import BadInput
 from domov.optimize.llama import Node
+from domov.optimize.measuring import CHUNK_TOKENS
 from domov.optimize.native import Floats
 
-CHUNK_TOKENS = 512
 FLOATS = 0  # GGML_TYPE_F32
 
 

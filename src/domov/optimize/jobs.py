@@ -8,9 +8,9 @@ import numpy as np
 
 from domov.errors import BadInput
 from domov.optimize import quantizing
-from domov.optimize.collecting import CHUNK_TOKENS, Collected, long_enough, spread, started
+from domov.optimize.collecting import Collected, long_enough, spread, started
 from domov.optimize.llama import Llama
-from domov.optimize.measuring import Record, Scores, log_likelihoods
+from domov.optimize.measuring import CHUNK_TOKENS, Record, Scores, log_likelihoods
 from domov.optimize.native import Floats, library
 from domov.optimize.questions import is_right
 from domov.optimize.sounding import Soundings, Weights, errors

@@ -10,12 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from domov.errors import EngineUnavailable
-from domov.store.gguf import BLOCKS
+from domov.optimize.layout import NUMBER_OF
 from domov.store.recipe import BLOCK_OF
 
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
-NUMBER_OF = {name: number for number, (name, _, _) in BLOCKS.items()}
 P, I64, SIZE = ctypes.c_void_p, ctypes.c_int64, ctypes.c_size_t
 HINT = "on Linux and macOS `pip install` of the exact version that Domov names brings them"
 
