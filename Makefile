@@ -6,7 +6,7 @@ QUESTION = Why would somebody run a language model on their own computer?
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: run test check format lint types docs docs-fresh bench bench-start bench-quick bench-dialects bench-autocomplete bench-fit soak fuzz lock clean
+.PHONY: run test check format lint types docs docs-fresh bench bench-start bench-quick bench-dialects bench-autocomplete bench-fit bench-smaller soak fuzz lock clean
 
 run: $(VENV)/installed
 	@if [ -n "$$PROMPT" ]; then $(BIN)/domov run $(STARTER) "$$PROMPT"; \
@@ -57,6 +57,10 @@ bench-dialects: $(VENV)/installed-dev
 bench-autocomplete: $(VENV)/installed-dev
 	$(BIN)/domov pull $(STARTER)
 	$(BIN)/python -m benchmarks.autocomplete
+
+# What making a model smaller costs, on real weights; TYPES="--types Q4_K_M" measures less. About twenty minutes.
+bench-smaller: $(VENV)/installed-dev
+	$(BIN)/python -m benchmarks.smaller $(TYPES)
 
 # Mixed requests to one server for so long; fails if they leave anything behind. An hour is a good one.
 SECONDS = 3600

@@ -44,6 +44,7 @@ SCALES = {
     "Q6_K": ((208, 1 / 1400),),
     "IQ4_NL": ((0, 1 / 70),),
 }
+CAN_BE_MADE = sorted(name for name, kind in RECIPES.items() if kind in (*SCALES, "F32", "F16", "BF16", "MXFP4"))
 TOKEN_UNUSED = 5
 STARTER = "smollm2:135m"
 
@@ -193,7 +194,7 @@ def _add_tokenizer(writer: Any, fields: dict[str, Any], plan: Blueprint) -> None
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.shapes", description="A file of a model's true shape.")
     parser.add_argument("name", choices=sorted(blueprint.load()), metavar="NAME")
-    parser.add_argument("--type", default="Q4_0", choices=sorted(RECIPES), help="quantization (Q4_0)")
+    parser.add_argument("--type", default="Q4_0", choices=CAN_BE_MADE, help="quantization (Q4_0)")
     parser.add_argument("--layers", type=int, help="fewer layers than the model has")
     parser.add_argument("--vocabulary", type=int, help="another number of tokens")
     parser.add_argument("--hollow", action="store_true", help="a sparse file whose weights are all 0")

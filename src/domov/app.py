@@ -40,6 +40,10 @@ from domov.hardware.machine import Machine
 from domov.hardware.memory import read_memory
 from domov.hardware.survey import NO_CARDS, Found, find_cards, may_have_cards, survey
 from domov.meter.meter import Meter
+from domov.optimize import texts
+from domov.optimize.child import Children
+from domov.optimize.quantize import Workshop
+from domov.optimize.texts import Text
 from domov.options import ModelOptions
 from domov.outbound import SILENCE_SECONDS, Outbound
 from domov.outbound import Row as Connection
@@ -49,6 +53,7 @@ from domov.sizing.projector import projector_bytes
 from domov.sizing.variants import Variant, variants
 from domov.store import blueprint, catalogue, pip_settings
 from domov.store import headers as header_of
+from domov.store.download import OnProgress
 from domov.store.gguf import Header, read_header
 from domov.store.headers import Headers
 from domov.store.models import Model, Models, now
@@ -173,6 +178,19 @@ class App:
     @cached_property
     def _measured(self) -> "itertools.count[int]":
         return itertools.count()
+
+    @cached_property
+    def workshop(self) -> Workshop:
+        """Where models are made of models."""
+        threads = self.config.threads or read_cpu().usable_cores
+        children = Children(self.config.logs, sandbox=self.config.sandbox, threads=threads)
+        build = f"xllamacpp {importlib.metadata.version('xllamacpp')}"
+        return Workshop(self.models, children, build)
+
+    async def judging_text(self, on_progress: OnProgress) -> Text:
+        """The text that models are judged by where none is named."""
+        async with self.outbound() as outbound:
+            return await texts.judging_text(self.config.home / "texts", outbound, pip_settings.read(), on_progress)
 
     @asynccontextmanager
     async def outbound(self, *, silence_seconds: float = SILENCE_SECONDS) -> AsyncIterator[Outbound]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domov.errors import BadModelFile
-from domov.store.manifest import Manifest, Source, from_json, to_json
+from domov.store.manifest import Lineage, Manifest, Source, from_json, to_json
 from domov.store.preset import preset
 
 PATH = Path("/home/models/manifests/tiny.json")
@@ -62,6 +62,28 @@ def test_a_preset_is_read_as_it_was_written_and_older_ones_know_that_they_can_no
 )
 def test_a_preset_of_another_kind_is_refused(wrong: Any) -> None:
     refused(orjson.dumps(TABLE | {"format": 2, "preset": wrong}))
+
+
+MADE = replace(
+    MANIFEST,
+    lineage=Lineage("big:latest", "sha256:" + "1" * 64, "quantize", "Q4_0", "llama.cpp", notes=("one", "two")),
+    card={"perplexity": {"value": 15.9}},
+)
+
+
+def test_what_a_model_was_made_of_and_its_card_are_read_as_they_were_written() -> None:
+    assert from_json(to_json(MADE), path=PATH) == MADE
+    assert b"lineage" not in to_json(MANIFEST) and b"card" not in to_json(MANIFEST)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"lineage": {}}, {"lineage": []}, {"lineage": {"parent": 1}}, {"card": []}, {"card": 1}]
+)
+def test_a_lineage_or_a_card_of_another_kind_is_refused(wrong: dict[str, Any]) -> None:
+    made: dict[str, Any] = orjson.loads(to_json(MADE))
+    inner = wrong.get("lineage")
+    merged = {**made["lineage"], **inner} if isinstance(inner, dict) and inner else inner
+    refused(orjson.dumps({**made, **wrong, **({"lineage": merged} if "lineage" in wrong else {})}))
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"null", b"[]", b'"x"', b"5", b"{}", b'{"format": 1}', b"\xff\xfe"])

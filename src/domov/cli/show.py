@@ -1,11 +1,14 @@
 import hashlib
 from dataclasses import asdict
+from typing import Any
 
 import click
 
 from domov import app
 from domov.cli.output import json_option, print_fields, print_json
-from domov.store.models import Model
+from domov.optimize import card
+from domov.optimize.family import family
+from domov.store.models import Model, Models
 from domov.store.preset import NOTHING, Preset, parameter_texts
 from domov.store.shape import ModelShape
 from domov.units import human_bytes, human_count
@@ -17,14 +20,22 @@ from domov.units import human_bytes, human_count
 @json_option
 def show(model: str, template: bool, as_json: bool) -> None:
     """Show what MODEL is made of: a name, or the path of a GGUF file."""
-    found = app.load().models.get(model)
+    models = app.load().models
+    found = models.get(model)
     shape = found.shape()
     if template:
         click.echo((found.manifest.preset or NOTHING).template or shape.chat_template or "")
     elif as_json:
         print_json({**asdict(found.manifest), "file": str(found.path), "shape": asdict(shape)})
     else:
-        print_fields(_fields(found, shape))
+        print_fields([*_fields(found, shape), *_made(found)])
+        _print_card(found)
+        _print_tree(models, found)
+
+
+def made_table(model: Model) -> dict[str, Any]:
+    """A model as JSON, without what its file says of itself."""
+    return {**asdict(model.manifest), "file": str(model.path)}
 
 
 def _fields(model: Model, shape: ModelShape) -> list[tuple[str, str]]:
@@ -53,6 +64,38 @@ def _preset(preset: Preset) -> list[tuple[str, str]]:
     rows += [("parameter", f"{name} {text}") for name, text in parameter_texts(preset)]
     rows += [("first messages", str(len(preset.messages)))] if preset.messages else []
     return rows + ([("template given", f"{len(preset.template)} characters")] if preset.template else [])
+
+
+def _made(model: Model) -> list[tuple[str, str]]:
+    lineage = model.manifest.lineage
+    if lineage is None:
+        return []
+    found = [
+        ("made of", f"{lineage.parent} ({lineage.parent_digest[:19]})"),
+        ("recipe", f"{lineage.how}: {lineage.recipe}"),
+    ]
+    if lineage.data:
+        found.append(("tuned on", f"{lineage.data}, {lineage.data_digest[:19]}"))
+    return [*found, ("made by", lineage.engine), *(("note", words) for words in lineage.notes)]
+
+
+def _print_card(model: Model) -> None:
+    if model.manifest.card is None:
+        return
+    click.echo("\nits card (domov evaluate):")
+    try:
+        rows = card.rows(card.from_table(model.manifest.card))
+    except (KeyError, TypeError, ValueError):
+        rows = [("card", "made by another version of Domov: measure again")]
+    print_fields([(f"  {name}", words) for name, words in rows])
+
+
+def _print_tree(models: Models, model: Model) -> None:
+    lines = list(family(models.all(), model))
+    if len(lines) > 1:
+        click.echo("\nits family:")
+        for line in lines:
+            click.echo(f"  {line}")
 
 
 def _template(shape: ModelShape) -> str:

@@ -18,7 +18,15 @@ def new_name(text: str) -> str:
 
 
 def create(models: Models, base: Manifest, *, name: str, preset: Preset, licence: str = "") -> Model:
-    """The model of that manifest under a new name; what its own preset says stands where the new one is silent."""
+    """The model of that manifest under a new name, kept. Raises as `derived` does."""
+    return models.add(derived(base, name=name, preset=preset, licence=licence))
+
+
+def derived(base: Manifest, *, name: str, preset: Preset, licence: str = "") -> Manifest:
+    """The manifest of a new name; what the old one's preset says stands where the new one is silent.
+
+    Raises BadName, and BadRequest for what can't be written.
+    """
     given = over(base.preset or NOTHING, preset)
     kept = None if given == NOTHING else given
     licence = licence or base.licence
@@ -27,4 +35,4 @@ def create(models: Models, base: Manifest, *, name: str, preset: Preset, licence
         to_json(manifest)
     except TypeError as error:  # half a surrogate pair
         raise BadRequest(f"what is said of the model can't be kept: {error}") from error
-    return models.add(manifest)
+    return manifest

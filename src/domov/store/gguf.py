@@ -9,8 +9,8 @@ Source: ggml's docs/gguf.md, versions 2 and 3, little-endian.
 
 import stat
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +127,7 @@ class Header:
     tensors: tuple[Tensor, ...]
     data_offset: int
     size_bytes: int  # of the whole file
+    spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # where each key stands, its value included
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,14 +171,14 @@ def parse_header(read_at: ReadAt, *, size_bytes: int, name: str) -> Header:
     tensor_count, key_count = cursor.number("Q"), cursor.number("Q")
     if tensor_count > MOST_TENSORS or key_count > MOST_KEYS:
         raise cursor.bad(f"it claims {tensor_count} tensors and {key_count} keys")
-    metadata = _read_metadata(cursor, key_count)
+    metadata, spans = _read_metadata(cursor, key_count)
     tensors = tuple(_read_tensor(cursor) for _ in range(tensor_count))
     alignment = metadata.get("general.alignment", 32)
     if not isinstance(alignment, int) or alignment not in (8 << n for n in range(14)):
         raise cursor.bad(f"alignment {shown(str(alignment))} is not a power of two from 8 to 65536")
     data_offset = -(-cursor.offset // alignment) * alignment
     _check_tensors(cursor, tensors, data_offset=data_offset, alignment=alignment)
-    return Header(version, metadata, tensors, data_offset, size_bytes)
+    return Header(version, metadata, tensors, data_offset, size_bytes, spans)
 
 
 class _Cursor:
@@ -245,14 +246,17 @@ class _Cursor:
             raise self.bad("it became shorter while it was read", hint="fetch it again")
 
 
-def _read_metadata(cursor: _Cursor, count: int) -> dict[str, Any]:
+def _read_metadata(cursor: _Cursor, count: int) -> tuple[dict[str, Any], dict[str, tuple[int, int]]]:
     metadata: dict[str, Any] = {}
+    spans: dict[str, tuple[int, int]] = {}
     for _ in range(count):
+        start = cursor.offset
         key = cursor.text(1 << 16)
         if key in metadata:
             raise cursor.bad(f"the key {shown(key)!r} stands twice")
         metadata[key] = _read_value(cursor, cursor.number("I"))
-    return metadata
+        spans[key] = start, cursor.offset
+    return metadata, spans
 
 
 def _read_value(cursor: _Cursor, kind: int) -> Any:

@@ -172,7 +172,7 @@ def test_a_blob_may_be_larger_than_other_bodies_and_is_no_form(server: Server) -
 @pytest.mark.parametrize(
     ("more", "status", "word"),
     [
-        ({"from": "tiny", "quantize": "q4_K_M"}, 400, "quantize"),
+        ({"from": "tiny", "quantize": "q4_Z"}, 400, "unknown quantization"),
         ({"from": "tiny", "template": "{{ .Prompt }}"}, 400, "template"),
         ({"from": "tiny", "parameters": {"warmth": 1}}, 400, "warmth"),
         ({"from": "tiny", "adapters": {"a": "sha256:" + "0" * 64}}, 400, "adapters"),
@@ -191,6 +191,24 @@ def test_a_blob_may_be_larger_than_other_bodies_and_is_no_form(server: Server) -
 def test_what_create_can_not_keep_is_refused(server: Server, more: dict[str, object], status: int, word: str) -> None:
     answer = httpx2.post(f"{server.url}/api/create", json={"model": "new", **more})
     assert answer.status_code == status and word in answer.json()["error"], answer.text
+
+
+def test_a_model_is_quantized_as_it_is_created(client: ollama.Client) -> None:
+    steps = list(client.create("encoder-q8", from_="encoder", quantize="q8_0", license="mine", stream=True))
+    assert "quantizing F32 model to Q8_0" in [s.status for s in steps] and steps[-1].status == "success"
+    shown = client.show("encoder-q8")
+    assert shown.details and shown.details.quantization_level == "Q8_0" and shown.license == "mine"
+    assert len(client.embed("encoder-q8", "red apple").embeddings[0]) == gguf_files.WIDTH
+    with pytest.raises(ollama.ResponseError, match="only supported for F16") as caught:
+        client.create("again", from_="encoder-q8", quantize="q4_0")
+    assert caught.value.status_code == 400 and "again:latest" not in names(client)
+
+
+def test_a_file_that_was_sent_is_quantized(client: ollama.Client, tmp_path: Path) -> None:
+    (tmp_path / "sent.gguf").write_bytes(gguf_files.bert(words=[*gguf_files.WORDS, "▁dog"]))
+    digest = client.create_blob(tmp_path / "sent.gguf")
+    assert client.create("sent-q8", files={"sent.gguf": digest}, quantize="Q8_0").status == "success"
+    assert client.embed("sent-q8", "red apple").embeddings
 
 
 def test_a_file_that_is_no_model_becomes_none(client: ollama.Client, tmp_path: Path) -> None:

@@ -131,15 +131,11 @@ def _storing(domov: App) -> APIRouter:
         raise BadRequest(f"{body.called} is not pushed: Domov publishes nothing", hint="upload its file yourself")
 
     @routes.post("/api/create")
-    def create(body: storing.CreateBody) -> Response:
-        """A new name for a model that is here, or for a file that was sent."""
+    async def create(body: storing.CreateBody, request: Request) -> Response:
+        """A new name for a model that is here, or for a file that was sent; in another quantization if one is named."""
         refuse_unsupported(body, storing.CREATE_UNSUPPORTED)
         tell(model=body.called)
-        storing.create(domov, body)
-        told = [{"status": "writing manifest"}, {"status": "success"}]
-        if not body.stream:
-            return json_response(told[-1])
-        return Response(b"".join(map(line, told)), media_type=NDJSON)
+        return await unless_disconnected(request, _told(storing.created(domov, body), stream=body.stream))
 
     @routes.post("/api/copy")
     def copy(body: CopyBody) -> Response:
@@ -248,10 +244,15 @@ async def _load(domov: App, body: TextBody, model: Model, reply: Reply) -> Respo
 
 
 async def _pull(domov: App, body: storing.PullBody) -> Response:
-    steps = storing.pulled(domov, no_path(body.called))
-    if body.stream:
+    return await _told(storing.pulled(domov, no_path(body.called)), stream=body.stream)
+
+
+async def _told(steps: AsyncGenerator[dict[str, Any], None], *, stream: bool) -> Response:
+    """How work gets on, a line for each step; or its last step alone."""
+    if stream:
         return await streaming(_lines(steps), failed=_failed, media_type=NDJSON)
-    return json_response([step async for step in steps][-1])
+    async with aclosing(steps):
+        return json_response([step async for step in steps][-1])
 
 
 async def _lines(tables: AsyncGenerator[dict[str, Any], None]) -> AsyncGenerator[bytes, None]:

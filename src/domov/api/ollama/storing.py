@@ -5,7 +5,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import replace
+from contextlib import aclosing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,24 +13,23 @@ from pydantic import Field
 
 from domov.api.models import installed, no_path
 from domov.api.ollama.fields import MODEL_NAMES, Named
+from domov.api.ollama.quantizing import quantized
 from domov.app import App
 from domov.errors import BadModelFile, BadRequest, NotFound
 from domov.files import disk_errors, make_folder
-from domov.store.creating import create as make
-from domov.store.creating import new_name
+from domov.store.creating import derived, new_name
 from domov.store.download import Progress, check_room
 from domov.store.gguf import read_header
 from domov.store.manifest import Manifest, Source
 from domov.store.modelfile import parse
-from domov.store.models import Models, now
+from domov.store.models import Model, Models, now
 from domov.store.names import LocalName, shown
 from domov.store.names import parse as parse_name
 from domov.store.preset import preset
 from domov.store.shape import shape_of
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-CREATE_UNSUPPORTED: tuple[str, ...] = ("adapters", "draft_files")
-CREATE_UNSUPPORTED += ("quantize", "quantization", "draft_quantize", "renderer", "parser", "remote_host")
+CREATE_UNSUPPORTED: tuple[str, ...] = ("adapters", "draft_files", "draft_quantize", "renderer", "parser", "remote_host")
 Table = dict[str, Any]
 
 
@@ -47,7 +46,13 @@ class CreateBody(Named):
     parameters: dict[str, Any] = {}
     messages: Annotated[list[dict[str, Any]], Field(max_length=10_000)] = []
     modelfile: str = ""
+    quantize: str = ""
+    quantization: str = ""  # its older name
     stream: bool = True
+
+    @property
+    def licence(self) -> str:
+        return "\n".join(self.license) if isinstance(self.license, list) else self.license
 
 
 async def pulled(domov: App, name: str) -> AsyncGenerator[Table, None]:
@@ -126,38 +131,55 @@ def _upload(models: Models, digest: str) -> Path:
     return models.partial / f"upload-{digest.removeprefix('sha256:')}.gguf"
 
 
-def create(domov: App, body: CreateBody) -> None:
-    """Gives a model that is here, or a file that was sent, a new name, and what is said of it.
+async def created(domov: App, body: CreateBody) -> AsyncGenerator[Table, None]:
+    """Gives a model that is here, or a file that was sent, a new name, and what is said of it; in another quantization
+    if one is asked for.
 
-    Raises BadRequest for what can't be kept.
+    Raises BadRequest for what can't be kept, and what quantizing raises.
     """
-    name = new_name(no_path(body.called))
     body = _with_modelfile(body) if body.modelfile else body
+    model = await asyncio.to_thread(_named, domov, body)
+    if kind := body.quantize or body.quantization:
+        parent = installed(domov, body.from_).name if body.from_ else model.name
+        async with aclosing(quantized(domov, model, kind, parent=parent)) as tables:
+            async for table in tables:
+                yield table
+        if body.files:
+            _upload(domov.models, model.manifest.digest).unlink(missing_ok=True)
+    else:
+        sent = body.files and model.path != domov.models.blob(model.manifest.digest)
+        await asyncio.to_thread(domov.models.add, model.manifest, model.path if sent else None)
+    yield {"status": "writing manifest"}
+    yield {"status": "success"}
+
+
+def _named(domov: App, body: CreateBody) -> Model:
+    """What the new name is to mean. Nothing is changed yet."""
+    name = new_name(no_path(body.called))
     if bool(body.from_) == bool(body.files):
         raise BadRequest("create needs either from or files")
-    licence = "\n".join(body.license) if isinstance(body.license, list) else body.license
     given = preset(body.model_dump(include={"system", "template", "parameters", "messages"}))
     if body.from_:
-        base = installed(domov, body.from_).manifest
-        make(domov.models, base, name=name, preset=given, licence=licence)
-        return
-    if len(body.files) != 1:
-        raise BadRequest("files must be one GGUF file", hint="join the parts of a split model first")
-    ((file, digest),) = body.files.items()
-    sent = _sent(domov.models, name, Source("file", shown(file), shown(file)), checked(digest))
-    make(domov.models, replace(sent, licence=licence or sent.licence), name=name, preset=given)
+        base = installed(domov, body.from_)
+    else:
+        if len(body.files) != 1:
+            raise BadRequest("files must be one GGUF file", hint="join the parts of a split model first")
+        ((file, digest),) = body.files.items()
+        base = _sent(domov.models, name, Source("file", shown(file), shown(file)), checked(digest))
+    return Model(derived(base.manifest, name=name, preset=given, licence=body.licence), base.path)
 
 
 def _with_modelfile(body: CreateBody) -> CreateBody:
     """The fields that a Modelfile's text stands for, as older clients send it."""
     told = parse(body.modelfile)
+    more = body.model_dump(include={"quantize", "quantization"})
     return CreateBody.model_validate(
-        {"model": body.called, "from": told.source, "license": list(told.licences)} | told.fields
+        {"model": body.called, "from": told.source, "license": list(told.licences)} | more | told.fields
     )
 
 
-def _sent(models: Models, name: str, source: Source, digest: str) -> Manifest:
-    """The manifest of a file that was sent, and that has its place then."""
+def _sent(models: Models, name: str, source: Source, digest: str) -> Model:
+    """A file that was sent, as a model of that name."""
     path = blob_path(models, digest)
     if path is None:
         raise NotFound(f"no such file was sent: {digest}", hint=f"send it to /api/blobs/{digest}")
@@ -174,4 +196,4 @@ def _sent(models: Models, name: str, source: Source, digest: str) -> Manifest:
         verified="sha256 named by the sender",
         added=now(),
     )
-    return models.add(manifest, None if path == models.blob(digest) else path).manifest
+    return Model(manifest, path)
