@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from domov.api.kobold.fields import GenerateBody, decode, samplers_of, without_effect
+from domov.api.kobold.grammar import grammar_of
 from domov.errors import BadRequest
 from domov.types import CompletionRequest
 
@@ -138,9 +139,10 @@ def test_what_has_no_effect_is_named() -> None:
 
 def test_a_grammar_may_be_a_schema_written_as_json() -> None:
     assert asked(grammar='root ::= "a"').grammar == 'root ::= "a"'
-    request = asked(grammar='{"type": "object"}')
-    assert (request.grammar, request.json_schema) == (None, {"type": "object"})
-    assert asked(grammar="[1]").grammar == "[1]"
+    assert asked(grammar='{"type": "null"}').grammar == grammar_of({"type": "null"})
+    assert asked(grammar="[1]").grammar == "[1]" and asked(grammar="").grammar is None
+    with pytest.raises(BadRequest, match="no such type"):
+        asked(grammar='{"type": "nonsense"}')
 
 
 def test_banned_texts_have_two_names_and_banned_numbers_another() -> None:
@@ -173,6 +175,7 @@ def test_a_seed_that_names_none_is_a_chance(seed: int) -> None:
     "wrong",
     [
         {"max_length": -1},
+        {"max_length": 0},
         {"max_length": 2**31},
         {"max_context_length": 0},
         {"rep_pen_range": -1},

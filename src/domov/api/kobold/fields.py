@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import orjson
 from pydantic import AliasChoices, Field
 
+from domov.api.kobold.grammar import grammar_of
 from domov.api.ollama.fields import MODEL_NAMES, Body
 from domov.errors import BadRequest
 from domov.types import CompletionRequest, Sampling
@@ -32,7 +33,7 @@ class GenerateBody(Body):
     memory: str = ""
     model: MODEL_NAMES = ""
     max_context_length: Annotated[int, Field(ge=1, lt=2**31)] | None = None
-    max_length: Int31 = USUAL_MAX_LENGTH
+    max_length: Annotated[int, Field(ge=1, lt=2**31)] = USUAL_MAX_LENGTH
     genkey: Annotated[str, Field(max_length=200)] = ""
     stop_sequence: str | list[str] = []
     trim_stop: bool = True
@@ -97,7 +98,6 @@ def decode(body: GenerateBody, *, seed: int) -> CompletionRequest:
     """
     for field, why in _refused(body):
         raise BadRequest(f"{field} is not supported: {why}", hint=f"leave {field} out")
-    schema = _schema(body.grammar)
     stop = [body.stop_sequence] if isinstance(body.stop_sequence, str) else body.stop_sequence
     return CompletionRequest(
         body.model,
@@ -105,8 +105,7 @@ def decode(body: GenerateBody, *, seed: int) -> CompletionRequest:
         _sampling(body, seed),
         max_tokens=body.max_length,
         stop=tuple(text for text in stop if text),
-        json_schema=schema,
-        grammar=body.grammar if schema is None and body.grammar else None,
+        grammar=_grammar(body.grammar),
         top_logprobs=LOGPROBS if body.logprobs else None,
     )
 
@@ -199,10 +198,10 @@ def _biases(body: GenerateBody) -> tuple[tuple[int | str, float], ...]:
     return (*biases, *((int(number), float("-inf")) for number in banned))
 
 
-def _schema(grammar: str) -> dict[str, Any] | None:
-    """The JSON schema that may stand in place of a grammar."""
+def _grammar(text: str) -> str | None:
+    """A grammar, or the one of a JSON schema that stands in its place: held as `json_to_grammar` tells it."""
     try:
-        parsed = orjson.loads(grammar or "null")
+        parsed = orjson.loads(text or "null")
     except orjson.JSONDecodeError:
-        return None
-    return parsed if isinstance(parsed, dict) else None
+        return text
+    return grammar_of(parsed) if isinstance(parsed, dict) else text or None
