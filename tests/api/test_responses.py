@@ -148,7 +148,7 @@ def test_lists_of_items_have_pages(client: openai.OpenAI) -> None:
     asked = [{"role": "user", "content": str(n)} for n in range(3)]
     answer = ask(client, asked, max_output_tokens=1)
     page = client.responses.input_items.list(answer.id, limit=2, order="asc")
-    assert [item.model_dump()["content"] for item in page.data] == ["0", "1"]
-    assert [item.model_dump()["content"] for item in page.get_next_page().data] == ["2"]
+    assert [item.model_dump()["content"][0]["text"] for item in page.data] == ["0", "1"]
+    assert [item.model_dump()["content"][0]["text"] for item in page.get_next_page().data] == ["2"]
     with pytest.raises(openai.BadRequestError, match="after"):
         client.responses.input_items.list(answer.id, after="item_x")

@@ -8,12 +8,13 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from openai.types.responses import ResponseStreamEvent
+from openai.types.responses import ResponseItem, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from domov.api.openai.responses.answer import Answer, sse
 from domov.api.openai.responses.body import ResponseBody
 from domov.api.openai.responses.items import listed, messages_of, sealed
+from domov.api.openai.responses.kept import shown_items
 from domov.api.openai.responses.request import Earlier, check, decode, tools_of
 from domov.api.openai.responses.routes import _begun
 from domov.errors import BadRequest, ContextOverflow
@@ -163,6 +164,20 @@ def test_every_kind_of_item_is_its_message() -> None:
         Message("assistant", "A house."),
         Message("user", "And\n\nnow?"),
     )
+
+
+def test_what_was_asked_is_listed_in_openais_form() -> None:
+    items = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Hello."},
+        {"type": "function_call", "call_id": "1", "name": "x", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "1", "output": "y"},
+    ]
+    shown = shown_items(items, "resp_00ff")
+    assert len({item["id"] for item in shown}) == 4
+    for item in shown:
+        TypeAdapter(ResponseItem).validate_python(item)
+    assert messages_of(shown) == messages_of(items)
 
 
 @pytest.mark.parametrize(

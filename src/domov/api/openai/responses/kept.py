@@ -61,14 +61,22 @@ def kept_answer(response: dict[str, Any], items: list[Item], messages: tuple[Mes
         model=response["model"],
         created_at=time.time(),
         messages=messages,
-        body={**response, INPUT: _with_ids(items, response["id"])},
+        body={**response, INPUT: shown_items(items, response["id"])},
     )
 
 
-def _with_ids(items: list[Item], id: str) -> list[Item]:
-    """Items as they are listed: each has an id, and says what it is."""
+def shown_items(items: list[Item], id: str) -> list[Item]:
+    """Items as they are listed: each has an id and says what it is, and a text is a part."""
     start = id.removeprefix("resp_")
-    return [{"type": "message", "id": f"item_{start}_{n}", **item} for n, item in enumerate(items)]
+    every = {"type": "message", "status": "completed"}
+    given = [{**every, "id": f"item_{start}_{n}", **item} for n, item in enumerate(items)]
+    return [_in_parts(item) if isinstance(item.get("content"), str) else item for item in given]
+
+
+def _in_parts(item: Item) -> Item:
+    if item.get("role") == "assistant":
+        return {**item, "content": [{"type": "output_text", "text": item["content"], "annotations": []}]}
+    return {**item, "content": [{"type": "input_text", "text": item["content"]}]}
 
 
 def body_of(domov: App, id: str) -> dict[str, Any]:
