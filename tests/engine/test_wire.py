@@ -1,5 +1,4 @@
 import math
-from dataclasses import replace
 from typing import Any
 
 import orjson
