@@ -64,7 +64,7 @@ def typing(text: str, *, start: int, keys: int) -> Iterator[Gap]:
 def session(address: Address, gaps: Sequence[Gap]) -> list[Suggestion]:
     """Everything that is waited for in a session; the rest is asked for and left.
 
-    The first is waited for too, and not counted: who opens a file reads before typing, and the server reads it meanwhile.
+    The first is waited for too, and not counted: who opens a file reads it before typing, and so does the server.
     """
     opened = _ask(address, gaps[0])
     _read(opened)
