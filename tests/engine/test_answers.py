@@ -317,7 +317,8 @@ async def test_a_gap_is_filled_with_the_marks_of_the_model(filler: LlamaCpp, pla
         context=(("a.py", "x = 1"),),
     )
     text, _, done = await ask(filler, gap)
-    parts = [await filler.tokenize(part) for part in (gap.prompt, gap.suffix or "", "a.py\nx = 1")]  # type: ignore[arg-type]
+    shown = ("def add(a, b):\n", "    ", gap.suffix or "", "a.py\nx = 1")  # the cursor's line stands by itself
+    parts = [await filler.tokenize(part) for part in shown]
     assert (
         done.usage.prompt_tokens == sum(map(len, parts)) + 3
     )  # the marks; SmolLM2 has no mark between files of Qwen's

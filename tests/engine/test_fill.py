@@ -2,7 +2,17 @@
 
 import pytest
 
-from domov.engine.fill import FAMILIES, Family, Marks, family_in, fill_prompt, find_marks, mark_texts, told_marks
+from domov.engine.fill import (
+    FAMILIES,
+    Family,
+    Marks,
+    family_in,
+    fill_prompt,
+    find_marks,
+    mark_texts,
+    split_at_line,
+    told_marks,
+)
 from tests.hub import string
 
 # A prompt of each family as its makers show it; the text before the gap is 1, the one after it 2.
@@ -37,6 +47,15 @@ def test_other_files_stand_between_the_separators_that_the_model_knows() -> None
     assert marks == Marks(100, 101, 102, between_files=103)
     prompt = fill_prompt(marks, before=[1], after=[2], files=[[5], [6]], start=[0])
     assert prompt == [0, 103, 5, 103, 6, 103, 100, 1, 101, 2, 102]
+
+
+def test_what_stands_on_the_cursors_line_comes_last_so_that_a_key_changes_the_end_alone() -> None:
+    assert split_at_line("def f():\n    ret") == ("def f():\n", "    ret")
+    assert split_at_line("one line") == ("", "one line") and split_at_line("\n") == ("\n", "")
+    assert split_at_line((1, 2)) == ((1, 2), "")
+    marks = Marks(100, 101, 102)
+    short, long = (fill_prompt(marks, before=[1], after=[2], line=line) for line in ([3], [3, 4]))
+    assert long == [*short, 4] == [100, 1, 101, 2, 102, 3, 4]
 
 
 def test_marks_that_are_several_tokens_or_the_same_one_are_none() -> None:

@@ -10,7 +10,7 @@ from contextlib import aclosing
 from typing import Any
 
 from domov.engine.connection import Connection
-from domov.engine.fill import Marks, fill_prompt, find_marks, mark_texts, told_marks
+from domov.engine.fill import Marks, fill_prompt, find_marks, mark_texts, split_at_line, told_marks
 from domov.engine.rewriting import check_rewritable, rewritten
 from domov.engine.thoughts import Thoughts
 from domov.engine.wire_chat import ChatReader, chat_fields, template_fields
@@ -109,10 +109,11 @@ async def _around_gap(connection: Connection, request: CompletionRequest) -> lis
         raise BadRequest(
             "this model was not trained to fill a gap", hint="choose a model for code, or leave out suffix"
         )
-    before = request.prompt
+    before, line = (request.prompt, "") if marks.middle is None else split_at_line(request.prompt)
     return fill_prompt(
         marks,
         before=await tokens_of(connection, before, special=False) if isinstance(before, str) else before,
+        line=await tokens_of(connection, line, special=False) if line else (),
         after=await tokens_of(connection, request.suffix or "", special=False),
         files=[await tokens_of(connection, f"{name}\n{text}", special=False) for name, text in request.context],
         start=await tokens_of(connection, "", special=False, first=True),

@@ -111,21 +111,35 @@ def asks_to_fill(request: ChatRequest | CompletionRequest) -> bool:
     return request.suffix is not None or ends
 
 
+def split_at_line(before: str | tuple[int, ...]) -> tuple[str | tuple[int, ...], str]:
+    """The lines before the cursor's, and what stands on its own line.
+
+    That goes behind the mark of the middle, as the start of what fills the gap: then a key more changes only the end
+    of the prompt, and nothing before it is read again. llama.cpp's editor plugins do so.
+    """
+    if not isinstance(before, str):
+        return before, ""
+    cut = before.rfind("\n") + 1
+    return before[:cut], before[cut:]
+
+
 def fill_prompt(
     marks: Marks,
     *,
     before: Sequence[int],
     after: Sequence[int],
+    line: Sequence[int] = (),
     files: Sequence[Sequence[int]] = (),
     start: Sequence[int] = (),
 ) -> list[int]:
     """The tokens to write on: other files first, then the text around the gap.
 
-    start: what every prompt of the model begins with. files: each with its name in its first line.
+    start: what every prompt of the model begins with. files: each with its name in its first line. line: what stands
+    in the gap already.
     """
     between = [] if marks.between_files is None else [marks.between_files]
     shown = [number for file in files for number in (*between, *file)]
     own = between if shown else []
     prefix, suffix = [marks.prefix, *before], [marks.suffix, *after]
     around = [*suffix, *prefix] if marks.suffix_first else [*prefix, *suffix]
-    return [*start, *shown, *own, *around, *([] if marks.middle is None else [marks.middle])]
+    return [*start, *shown, *own, *around, *([] if marks.middle is None else [marks.middle]), *line]
