@@ -76,8 +76,8 @@ $(VENV)/installed-dev: $(VENV)/installed requirements-dev.lock
 
 # Exact versions with hashes, for every platform; run after a change of pyproject.toml. Needs uv.
 lock:
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header pyproject.toml -o requirements.lock
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --group dev pyproject.toml -o requirements-dev.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra documents pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --group dev --extra documents pyproject.toml -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) .cache site dist

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
@@ -53,6 +53,10 @@ from domov.store.names import PathName, parse
 from domov.store.pull import Puller
 from domov.store.shape import ModelShape, shape_of
 from domov.types import Overflow
+
+if TYPE_CHECKING:
+    from domov.documents.embedding import Embedder
+    from domov.documents.library import Documents
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,34 @@ class App:
     @cached_property
     def _measured(self) -> "itertools.count[int]":
         return itertools.count()
+
+    @cached_property
+    def documents(self) -> "Documents":
+        """The user's documents. Raises EngineUnavailable where what reads and searches them is not installed."""
+        try:
+            from domov.documents.library import Documents  # numpy: only for those who have documents
+        except ImportError as error:
+            raise EngineUnavailable(
+                f"documents need a part that is not installed: {error.name}", hint="pip install 'domov[documents]'"
+            ) from error
+        return Documents(
+            self.config.documents,
+            embedder=self._embedder,
+            reranker=self._reranker,
+            sandbox=self.config.sandbox,
+            now=now,
+        )
+
+    def _embedder(self, name: str | None) -> "Embedder | None":
+        """What makes vectors: the model of that name, or the one that is set; None where it is not here."""
+        from domov.documents.embedding import Embedder
+
+        model = self.models.find(name or self.config.embedding_model)
+        return Embedder(self.scheduler.engine_for(model), model.name, model.manifest.digest) if model else None
+
+    def _reranker(self) -> Engine | None:
+        name = self.config.rerank_model
+        return self.scheduler.engine_for(self.models.get(name)) if name else None
 
     @asynccontextmanager
     async def outbound(self, *, silence_seconds: float = SILENCE_SECONDS) -> AsyncIterator[Outbound]:

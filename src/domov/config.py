@@ -58,6 +58,16 @@ class Config:
     sandbox: bool = setting(
         True, "Run models where they can reach no network and no other files (Linux; elsewhere no effect)."
     )
+    embedding_model: str = setting(
+        "e5-small", "What documents are embedded with; another one embeds them anew, while the old vectors serve."
+    )
+    rerank_model: str = setting("", "A reranking model that sorts the best passages anew; empty is none.")
+    watch_seconds: float = setting(
+        3.0,
+        "How often `domov serve` looks for changes in the folders of `domov docs`; 0 is never.",
+        least=0,
+        most=86400,
+    )
     hf_endpoint: str = setting(
         "https://huggingface.co", "Hugging Face or a mirror of it; `HF_ENDPOINT` is read as well."
     )
@@ -69,6 +79,10 @@ class Config:
     @property
     def models(self) -> Path:
         return self.home / "models"
+
+    @property
+    def documents(self) -> Path:
+        return self.home / "documents"
 
     @property
     def logs(self) -> Path:

@@ -9,6 +9,8 @@
       NotFound            it is not here
         NoSuchModel
         NoSuchChat
+        NoSuchCollection
+        NoSuchPassage
       NoServer            no `domov serve` runs with this home
       Refused             allowed in principle, not here and now
         Offline             a connection while offline mode is on
@@ -65,6 +67,12 @@ class NoSuchModel(NotFound): ...
 
 
 class NoSuchChat(NotFound): ...
+
+
+class NoSuchCollection(NotFound): ...
+
+
+class NoSuchPassage(NotFound): ...
 
 
 class NoServer(NotFound): ...

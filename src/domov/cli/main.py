@@ -21,6 +21,7 @@ COMMANDS = {
     "fit": ("domov.cli.fit:fit", "will a model run here, how fast; or what runs best"),
     "pull": ("domov.cli.pull:pull", "fetch a model"),
     "list": ("domov.cli.list:list_", "the models that are here"),
+    "docs": ("domov.cli.docs_ask:docs", "your own documents: search them, ask them, with sources"),
     "show": ("domov.cli.show:show", "what a model is made of"),
     "rm": ("domov.cli.rm:rm", "remove a model"),
     "cp": ("domov.cli.cp:cp", "give a model a second name"),

@@ -1,0 +1,92 @@
+"""The one file with everything that is known of documents: SQLite, in transactions, readable by nobody else.
+
+Content is kept once for the same bytes, whatever the files are called: a rename changes one row. The two word indexes
+keep no text of their own. Vectors belong to a model; only one model's serve, while another's may still be made.
+"""
+
+import sqlite3
+from pathlib import Path
+
+from domov.errors import Broken, DiskFull, HomeUnusable
+from domov.files import make_folder
+
+FORMAT = 1
+BUSY_SECONDS = 30
+SCHEMA = """
+CREATE TABLE collection(
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, paused INTEGER NOT NULL DEFAULT 0, added TEXT NOT NULL);
+CREATE TABLE root(
+    collection INTEGER NOT NULL REFERENCES collection ON DELETE CASCADE, path BLOB NOT NULL, problem TEXT,
+    UNIQUE(collection, path));
+CREATE TABLE content(
+    id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, title TEXT NOT NULL, author TEXT NOT NULL,
+    date TEXT NOT NULL, characters INTEGER NOT NULL);
+CREATE TABLE file(
+    id INTEGER PRIMARY KEY, collection INTEGER NOT NULL REFERENCES collection ON DELETE CASCADE, path BLOB NOT NULL,
+    size_bytes INTEGER NOT NULL, modified_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
+    content INTEGER REFERENCES content, state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', UNIQUE(collection, path));
+CREATE INDEX file_content ON file(content);
+CREATE INDEX file_state ON file(state);
+CREATE TABLE passage(
+    id INTEGER PRIMARY KEY AUTOINCREMENT, content INTEGER NOT NULL REFERENCES content ON DELETE CASCADE,
+    place INTEGER NOT NULL, text TEXT NOT NULL, titles TEXT NOT NULL, kind TEXT NOT NULL,
+    page INTEGER, last_page INTEGER, line INTEGER, last_line INTEGER);
+CREATE UNIQUE INDEX passage_place ON passage(content, place);
+CREATE TABLE model(
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL UNIQUE, dimensions INTEGER NOT NULL,
+    serving INTEGER NOT NULL);
+CREATE TABLE vector(
+    model INTEGER NOT NULL REFERENCES model ON DELETE CASCADE,
+    passage INTEGER NOT NULL REFERENCES passage ON DELETE CASCADE, bytes BLOB NOT NULL,
+    PRIMARY KEY(model, passage)) WITHOUT ROWID;
+CREATE INDEX vector_passage ON vector(passage);
+CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+INSERT INTO counter VALUES('removals', 0);
+CREATE VIRTUAL TABLE words USING fts5(titles, text, content='', tokenize='unicode61 remove_diacritics 0');
+CREATE VIRTUAL TABLE trigrams USING fts5(text, content='', tokenize='trigram');
+"""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """The database, made if it is not there. Raises HomeUnusable, or Broken for a file of another kind."""
+    make_folder(path.parent)
+    try:
+        path.touch(mode=0o600)
+        database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        database.executescript(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON;"
+            "PRAGMA cache_size=-65536;"
+        )
+        _prepare(database, path)
+    except OSError as error:
+        raise HomeUnusable(f"can't write {path}: {error.strerror}") from error
+    except sqlite3.Error as error:
+        raise translated(error, path) from error
+    return database
+
+
+def _prepare(database: sqlite3.Connection, path: Path) -> None:
+    database.execute("BEGIN IMMEDIATE")
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version == 0:
+        for statement in SCHEMA.split(";\n"):
+            database.execute(statement)
+        database.execute(f"PRAGMA user_version={FORMAT}")
+    database.execute("COMMIT")
+    if version > FORMAT:
+        raise Broken(f"{path} has format {version}, this Domov reads {FORMAT}", hint="update Domov")
+
+
+def translated(error: sqlite3.Error, path: Path) -> DiskFull | HomeUnusable | Broken:
+    """What SQLite says, in Domov's words."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return DiskFull(
+            f"no space left on the disk of {path}",
+            hint="make room: what is indexed is kept, the rest goes on from there",
+        )
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM):
+        return HomeUnusable(f"can't write {path}: {error}")
+    if code == sqlite3.SQLITE_BUSY:
+        return HomeUnusable(f"{path} is held by another program for longer than {BUSY_SECONDS} s")
+    return Broken(f"the documents in {path} can't be read: {error}", hint="move the file away; folders are read anew")
