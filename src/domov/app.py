@@ -3,6 +3,7 @@
 Commands and dialects get an App and use what is in it; nothing above this file says `Outbound(...)`.
 """
 
+import asyncio
 import contextlib
 import hashlib
 import importlib.metadata
@@ -125,6 +126,16 @@ class App:
             sandbox=self.config.sandbox,
             now=now,
         )
+
+    async def watch_documents(self) -> None:
+        """Keeps documents up to date until it is cancelled; does nothing where there are none, or it is not wanted."""
+        seconds = self.config.watch_seconds
+        while seconds and not (self.config.documents / "index.db").exists():
+            await asyncio.sleep(max(seconds, 1.0))
+        if seconds:
+            from domov.documents.watching import watch
+
+            await watch(self.documents, seconds=seconds)
 
     def _embedder(self, name: str | None) -> "Embedder | None":
         """What makes vectors: the model of that name, or the one that is set; None where it is not here."""

@@ -62,6 +62,9 @@ class Config:
         "e5-small", "What documents are embedded with; another one embeds them anew, while the old vectors serve."
     )
     rerank_model: str = setting("", "A reranking model that sorts the best passages anew; empty is none.")
+    add_folders_by_api: bool = setting(
+        False, "Let callers of the API add folders of this computer as documents, by their paths."
+    )
     watch_seconds: float = setting(
         3.0,
         "How often `domov serve` looks for changes in the folders of `domov docs`; 0 is never.",

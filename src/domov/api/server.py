@@ -1,5 +1,6 @@
 """The HTTP server: all dialects on one port, behind the guard."""
 
+import asyncio
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -11,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import client, errors, loaded, model_list
+from domov.api import client, documents, errors, loaded, model_list
 from domov.api import domov as own
 from domov.api.anthropic import routes as anthropic
 from domov.api.envelopes import envelope_of
@@ -30,7 +31,10 @@ def create(domov: App) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        watching = asyncio.ensure_future(domov.watch_documents())
         yield
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
         await domov.scheduler.close()
 
     api = FastAPI(title="Domov", lifespan=lifespan, docs_url=None, redoc_url=None)
@@ -40,6 +44,7 @@ def create(domov: App) -> FastAPI:
     api.include_router(anthropic.router(domov))
     api.include_router(loaded.router(domov))
     api.include_router(own.router(domov))
+    api.include_router(documents.router(domov))
 
     @api.get("/healthz", tags=["Domov"])
     async def healthz() -> dict[str, str]:

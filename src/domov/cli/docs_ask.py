@@ -7,7 +7,7 @@ from domov.cli.docs import docs, filter_options, filters_of, hit_table, place_of
 from domov.cli.errors import say
 from domov.cli.output import json_option, print_json
 from domov.cli.run import choose
-from domov.types import TextDelta
+from domov.types import ChatRequest, Message, Sampling, TextDelta
 
 if TYPE_CHECKING:
     from domov.documents.answering import Checked
@@ -33,7 +33,8 @@ def ask(question: str, model: str | None, count: int, as_json: bool, **options: 
         from domov.documents.answering import Checked
         from domov.documents.library import Asked, Found
 
-        asked = Asked(question, chosen.name, filters=filters, count=count)
+        request = ChatRequest(chosen.name, (Message("user", question),), Sampling(temperature=0.0))
+        asked = Asked(request, filters, count)
         found, result, text = Found((), question), Checked(False, ()), ""
         async for event in documents.ask(domov.scheduler.engine_for(chosen), asked):
             if isinstance(event, Found):

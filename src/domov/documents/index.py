@@ -306,7 +306,8 @@ class Index:
 
     def waiting_files(self) -> int:
         rows = self.ask(
-            "SELECT count(*) FROM file f JOIN collection c ON c.id=f.collection WHERE f.state='waiting' AND NOT c.paused"
+            "SELECT count(*) FROM file f JOIN collection c ON c.id=f.collection"
+            " WHERE f.state='waiting' AND NOT c.paused"
         )
         return int(str(rows[0][0]))
 
@@ -337,6 +338,8 @@ class Index:
 
     def serve(self, model: int) -> None:
         """From now on this model's vectors are searched; those of others go."""
+        if self.ask("SELECT count(*) FROM model") == [(1,)]:
+            return
         with self.change() as database:
             database.execute("DELETE FROM model WHERE id<>?", (model,))
             database.execute("UPDATE model SET serving=1 WHERE id=?", (model,))

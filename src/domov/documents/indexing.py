@@ -59,21 +59,18 @@ class Indexer:
     lock: Path
     _alone: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
-    async def run(self, *, on_stage: OnStage = quiet, look: bool = True) -> None:
-        """Brings everything up to date that is not paused. Raises DiskFull, and what the engine raises."""
-        async with self._turn(on_stage):
-            if look:
-                await self.look(on_stage=on_stage)
-            await self._read(on_stage)
-            await self._embed(on_stage)
+    async def run(self, *, on_stage: OnStage = quiet) -> bool:
+        """Brings everything up to date that is not paused. Gives whether there was anything to read or to embed.
 
-    async def look(self, *, on_stage: OnStage = quiet) -> bool:
-        """Notes which files are new, changed, moved or gone. Gives whether any is waiting."""
-        for collection in self.index.collections():
-            if not collection.paused:
-                on_stage(Stage("looking", 0, 0, name=collection.name))
-                await asyncio.to_thread(look_at, self.index, collection)
-        return bool(self.index.next_waiting(1))
+        Raises DiskFull, and what the engine raises.
+        """
+        async with self._turn(on_stage):
+            for collection in self.index.collections():
+                if not collection.paused:
+                    on_stage(Stage("looking", 0, 0, name=collection.name))
+                    await asyncio.to_thread(look_at, self.index, collection)
+            read = await self._read(on_stage)
+            return await self._embed(on_stage) or read
 
     @asynccontextmanager
     async def _turn(self, on_stage: OnStage) -> AsyncIterator[None]:
@@ -88,7 +85,7 @@ class Indexer:
             finally:
                 lock.release()
 
-    async def _read(self, on_stage: OnStage) -> None:
+    async def _read(self, on_stage: OnStage) -> bool:
         pace = _Pace()
         try:
             while files := await asyncio.to_thread(self.index.next_waiting, BATCH_FILES):
@@ -99,6 +96,7 @@ class Indexer:
                     pace.done += 1
         finally:
             await self.reader.close()
+        return bool(pace.done)
 
     async def _read_file(self, file: Known) -> None:
         """One file from waiting to read or failed."""
@@ -118,12 +116,12 @@ class Indexer:
         except Unreadable as error:
             await asyncio.to_thread(self.index.note_failed, file, error.reason)
 
-    async def _embed(self, on_stage: OnStage) -> None:
+    async def _embed(self, on_stage: OnStage) -> bool:
         if not await asyncio.to_thread(self.index.has_passages):
-            return
+            return False
         embedder = self.open_embedder()
         if embedder is None:
-            return
+            return False
         model = await self._model(embedder)
         pace = _Pace()
         while batch := await asyncio.to_thread(self.index.without_vector, model, BATCH_PASSAGES):
@@ -134,6 +132,7 @@ class Indexer:
             await asyncio.to_thread(self.index.add_vectors, model, rows)
             pace.done += len(batch)
         await asyncio.to_thread(self.index.serve, model)
+        return bool(pace.done)
 
     async def _model(self, embedder: Embedder) -> int:
         known = self.index.model_of(embedder.digest)

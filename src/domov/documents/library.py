@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,14 @@ from domov.documents.answering import (
 )
 from domov.documents.embedding import Embedder
 from domov.documents.index import Collection, Counts, Index
-from domov.documents.indexing import Indexer, OnStage, quiet
+from domov.documents.indexing import Indexer, OnStage, Stage, quiet
 from domov.documents.kinds import READERS
 from domov.documents.reading import Reader
 from domov.documents.retrieval import EVERYTHING, RERANKED, Filters, Hit, Retriever, reranked
 from domov.engine.protocol import Engine
 from domov.errors import BadRequest
-from domov.types import ChatRequest, Done, Event, Message, Sampling, TextDelta, Usage
+from domov.files import write_atomically
+from domov.types import ChatRequest, Done, Event, Message, TextDelta, Usage
 
 PASSAGES = 6  # that an answer is made from
 DEFAULT_NAME = "documents"
@@ -57,14 +59,17 @@ class Status:
 class Asked:
     """A question to the documents, with the chat before it."""
 
-    question: str
-    model: str
-    history: tuple[Message, ...] = ()
+    request: ChatRequest  # its last message is the question, those before it the chat
     filters: Filters = EVERYTHING
     count: int = PASSAGES
-    sampling: Sampling = Sampling(temperature=0.0)
-    max_tokens: int | None = None
-    conversation: str | None = None
+
+    @property
+    def question(self) -> str:
+        return self.request.messages[-1].text
+
+    @property
+    def history(self) -> tuple[Message, ...]:
+        return self.request.messages[:-1]
 
 
 class Documents:
@@ -84,6 +89,8 @@ class Documents:
         reranker  gives the model that sorts the best passages anew, if there is one
         """
         self.folder, self._embedder, self._reranker, self._now = folder, embedder, reranker, now
+        self.stage: Stage | None = None  # what indexing does now
+        self.problem = ""  # why the last look at the folders failed
         self.index = Index(folder / "index.db")
         self.retriever = Retriever(self.index)
         self.indexer = Indexer(self.index, Reader(sandbox=sandbox), lambda: embedder(None), folder / ".lock")
@@ -101,6 +108,7 @@ class Documents:
         """Deletes a collection with everything that was kept of it. The user's files stay. Raises NoSuchCollection."""
         collection = self.index.collection(name)
         self.index.remove(collection)
+        shutil.rmtree(self.folder / "files" / str(collection.id), ignore_errors=True)
         return collection
 
     def pause(self, name: str, paused: bool) -> None:
@@ -110,9 +118,25 @@ class Documents:
         size = sum(p.stat().st_size for p in self.folder.glob("index.db*"))
         return [Status(c, self.index.counts(c), tuple(self.index.failures(c)), size) for c in self.index.collections()]
 
-    async def refresh(self, *, on_stage: OnStage = quiet) -> None:
-        """Brings all collections up to date with the folders."""
-        await self.indexer.run(on_stage=on_stage)
+    def keep(self, name: str, file: str, content: bytes) -> Path:
+        """Takes a file that was sent into a collection. The name is one that the caller has checked."""
+        collection = self.index.add(name, [], now=self._now())
+        folder = self.folder / "files" / str(collection.id)
+        write_atomically(folder / file, content)
+        self.add([os.fspath(folder)], name)
+        return folder / file
+
+    async def refresh(self, *, on_stage: OnStage = quiet) -> bool:
+        """Brings all collections up to date with the folders. Gives whether there was anything to do."""
+
+        def note(stage: Stage) -> None:
+            self.stage = stage
+            on_stage(stage)
+
+        try:
+            return await self.indexer.run(on_stage=note)
+        finally:
+            self.stage = None
 
     async def search(self, question: str, *, count: int = 10, filters: Filters = EVERYTHING) -> list[Hit]:
         """The passages nearest to a question, best first. Raises NoSuchCollection, BadRequest."""
@@ -149,13 +173,7 @@ class Documents:
         taken = sum(len(m.text) for m in asked.history) + len(asked.question)
         hits = fitting(self._whole(hits, context_tokens, taken), context_tokens=context_tokens, taken_characters=taken)
         yield Found(tuple(hits), searched)
-        request = ChatRequest(
-            asked.model,
-            messages_for(asked.question, hits, asked.history),
-            asked.sampling,
-            max_tokens=asked.max_tokens,
-            conversation=asked.conversation,
-        )
+        request = replace(asked.request, messages=messages_for(asked.question, hits, asked.history))
         text = ""
         async with aclosing(engine.stream(request)) as events:  # type: ignore[type-var]
             async for event in events:
@@ -168,7 +186,7 @@ class Documents:
         if not any(m.role == "user" for m in asked.history):
             return asked.question
         text = ""
-        async with aclosing(engine.stream(rewriting(asked.model, asked.question, asked.history))) as events:  # type: ignore[type-var]
+        async with aclosing(engine.stream(rewriting(asked.request.model, asked.question, asked.history))) as events:  # type: ignore[type-var]
             async for event in events:
                 text += event.text if isinstance(event, TextDelta) else ""
         return rewritten(text, asked.question)

@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from domov.api.answers import json_response
 from domov.api.disconnect import unless_disconnected
 from domov.api.models import engine_of
-from domov.api.openai import chat, completions, native, vectors
+from domov.api.openai import chat, completions, documents, native, vectors
 from domov.api.openai.answers import Asked, all_events, collected, several, streamed
 from domov.app import App
 from domov.engine.scheduler import Scheduled
@@ -93,6 +93,8 @@ async def _chat(domov: App, body: chat.ChatBody) -> Response:
     stream = chat.Stream(
         f"chatcmpl-{uuid.uuid4().hex}", int(time.time()), model.name, _include_usage(body), bool(body.logprobs)
     )
+    if body.documents:
+        return await documents.answer(domov, body, engine, stream)
     requests = several(asked, body.n or 1)
     if body.stream:
         return await streamed(all_events(engine, requests), stream.encode, stream.last)
