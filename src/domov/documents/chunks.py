@@ -107,7 +107,8 @@ def _pieces(block: Block, target: int) -> Iterator[Block]:
     for part in _packed(units, target - len(head)):
         last = (line or 0) + part.rstrip("\n").count("\n") if counted else block.last_line
         text = f"{head}\n{part}" if head else part
-        yield replace(block, text=text.strip("\n"), line=line, last_line=last)
+        text = text.strip() if block.kind == "text" else text.strip("\n")
+        yield replace(block, text=text, line=line, last_line=last)
         if counted:
             line = (line or 0) + part.count("\n")
 

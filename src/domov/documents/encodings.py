@@ -15,10 +15,10 @@ MARKS = (
 )
 CANDIDATES = ("cp1250", "iso8859-2", "cp1252")
 SAMPLE_BYTES = 1 << 16
-# Letters of Czech, Slovak and Polish, and of western Europe, that occur within words there.
+# Letters of Czech, Slovak and Polish, and of western Europe, within words. Without ń, which is where ñ is.
 LETTERS = {
-    "cp1250": "áčďéěíňóřšťúůýžĺľŕôäąćęłńśźż",
-    "iso8859-2": "áčďéěíňóřšťúůýžĺľŕôäąćęłńśźż",
+    "cp1250": "áčďéěíňóřšťúůýžĺľŕôäąćęłśźż",
+    "iso8859-2": "áčďéěíňóřšťúůýžĺľŕôäąćęłśźż",
     "cp1252": "àâäçèéêëîïôöùûüßñáíóúæøå",
 }
 _DECLARED = re.compile(rb"""(?:charset|encoding)\s*[=:]\s*["']?([A-Za-z0-9_.:\-]{2,40})""", re.IGNORECASE)

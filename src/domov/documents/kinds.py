@@ -3,6 +3,12 @@
 from collections.abc import Mapping
 from pathlib import PurePath
 
+_CODE = """
+.py .pyi .js .mjs .cjs .jsx .ts .tsx .java .kt .kts .scala .groovy .c .h .cc .cpp .cxx .hh .hpp .cs .go .rs
+.swift .m .mm .php .rb .pl .pm .lua .r .jl .hs .ml .ex .exs .erl .clj .lisp .el .vue .svelte .dart .zig .nim .sh
+.bash .zsh .fish .ps1 .bat .sql .graphql .proto .tf .toml .yaml .yml .ini .cfg .conf .xml .css .scss .less
+.cmake .dockerfile .mk .nix
+"""
 # kind -> (module:function, suffixes). A reader takes the bytes and the file's name and gives Parsed.
 READERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "markdown": ("markdown:read", (".md", ".markdown", ".mdx", ".qmd")),
@@ -18,83 +24,7 @@ READERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "mail": ("mail:read", (".eml",)),
     "csv": ("tables:read_csv", (".csv", ".tsv")),
     "json": ("tables:read_json", (".json", ".jsonl", ".ndjson", ".ipynb")),
-    "code": (
-        "code:read",
-        tuple(
-            [
-                ".py",
-                ".pyi",
-                ".js",
-                ".mjs",
-                ".cjs",
-                ".jsx",
-                ".ts",
-                ".tsx",
-                ".java",
-                ".kt",
-                ".kts",
-                ".scala",
-                ".groovy",
-                ".c",
-                ".h",
-                ".cc",
-                ".cpp",
-                ".cxx",
-                ".hh",
-                ".hpp",
-                ".cs",
-                ".go",
-                ".rs",
-                ".swift",
-                ".m",
-                ".mm",
-                ".php",
-                ".rb",
-                ".pl",
-                ".pm",
-                ".lua",
-                ".r",
-                ".jl",
-                ".hs",
-                ".ml",
-                ".ex",
-                ".exs",
-                ".erl",
-                ".clj",
-                ".lisp",
-                ".el",
-                ".vue",
-                ".svelte",
-                ".dart",
-                ".zig",
-                ".nim",
-                ".sh",
-                ".bash",
-                ".zsh",
-                ".fish",
-                ".ps1",
-                ".bat",
-                ".sql",
-                ".graphql",
-                ".proto",
-                ".tf",
-                ".toml",
-                ".yaml",
-                ".yml",
-                ".ini",
-                ".cfg",
-                ".conf",
-                ".xml",
-                ".css",
-                ".scss",
-                ".less",
-                ".cmake",
-                ".dockerfile",
-                ".mk",
-                ".nix",
-            ]
-        ),
-    ),
+    "code": ("code:read", tuple(_CODE.split())),
 }
 NAMES = {"makefile": "code", "dockerfile": "code", "readme": "text", "license": "text", "copying": "text"}
 KIND_OF = {suffix: kind for kind, (_, suffixes) in READERS.items() for suffix in suffixes}

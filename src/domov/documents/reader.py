@@ -104,6 +104,9 @@ def _limit() -> None:
 
 def _preload() -> None:
     """What readers import while they read: before the walls, as Python looks for modules in many places."""
+    sys.modules["numpy"] = None  # type: ignore[assignment]  # openpyxl would load it, and does without
+    for library in ("openpyxl", "pypdfium2"):
+        importlib.import_module(library)
     for spelling in {row[0] for row in READERS.values()}:
         importlib.import_module(f"domov.documents.readers.{spelling.partition(':')[0]}")
 

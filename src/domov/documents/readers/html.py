@@ -32,7 +32,7 @@ class _Reader(HTMLParser):
         self.title: list[str] = []
         self._words: list[str] = []
         self._skipping: list[str] = []
-        self._in_title = False
+        self._in_title = self._in_cell = False
         self._heading = 0
         self._pre = 0
         self._rows: list[list[str]] | None = None  # of the outermost table
@@ -64,9 +64,11 @@ class _Reader(HTMLParser):
             self.flush()
             self._rows = []
         elif tag == "tr" and self._rows is not None:
+            self._end_cell()
             self._rows.append([])
         elif tag in ("td", "th") and self._rows:
-            self._words = []
+            self._end_cell()
+            self._in_cell = True
         elif tag in BREAKS and self._rows is None:
             self.flush()
             if tag == "li":
@@ -85,13 +87,21 @@ class _Reader(HTMLParser):
         elif tag == "pre" and self._pre:
             self.flush()
             self._pre -= 1
-        elif tag in ("td", "th") and self._rows:
-            self._rows[-1].append(" ".join(self._text().split()))
+        elif tag in ("td", "th", "tr") and self._rows:
+            self._end_cell()
         elif tag == "table" and self._rows is not None:
+            self._end_cell()
             rows, self._rows = self._rows, None
             self.outline.add("\n".join(" | ".join(row) for row in rows if any(row)), kind="table")
         elif tag in BREAKS and self._rows is None:
             self.flush()
+
+    def _end_cell(self) -> None:
+        """A cell ends where the next begins, if it has no end of its own."""
+        words = " ".join(self._text().split())
+        if self._rows and (self._in_cell or words):
+            self._rows[-1].append(words)
+        self._in_cell = False
 
     def handle_data(self, data: str) -> None:
         if self._in_title:

@@ -36,7 +36,9 @@ def _sheet(sheet: Any, number: int) -> list[Block]:
         if index > MOST_ROWS:
             break
         cells = [_words(value) for value in row]
-        if any(cells):
+        while cells and not cells[-1]:
+            cells.pop()
+        if cells:
             rows.append((index, cells))
     return table_blocks(rows, titles=(sheet.title,), page=number)
 
