@@ -4,6 +4,7 @@ A passage is data: it stands between marks, labelled, in the last message, so th
 stays the same and is not read again. No tools are offered. What looks like a mark inside a passage is defused.
 """
 
+import os
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -65,9 +66,8 @@ def messages_for(question: str, hits: Sequence[Hit], history: Sequence[Message] 
 
 def quoted(number: int, hit: Hit) -> str:
     """One passage between its marks, with where it is from."""
-    label = _defused(" > ".join(filter(None, [hit.title, *hit.titles])) or hit.path.rsplit("/", 1)[-1]).replace(
-        "\n", " "
-    )
+    titles = hit.titles if hit.title in hit.titles[:1] else (hit.title, *hit.titles)
+    label = _defused(" > ".join(filter(None, titles)) or os.path.basename(hit.path)).replace("\n", " ")
     return f"<passage {number}: {label[:200]}>\n{_defused(hit.text)}\n</passage {number}>"
 
 
