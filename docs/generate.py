@@ -78,12 +78,19 @@ def commands() -> str:
 
 def _command(name: str) -> str:
     command: click.Command = load(name)
+    if not isinstance(command, click.Group):
+        return _page(command, name)
+    return "".join([_page(command, name), *(_page(c, f"{name} {n}") for n, c in command.commands.items())])
+
+
+def _page(command: click.Command, name: str) -> str:
     context = click.Context(command, info_name=f"domov {name}")
     usage = command.get_usage(context).removeprefix("Usage: ")
     help_text = "\n\n".join(map(_paragraph, inspect.cleandoc(command.help or "").split("\n\n")))
     records = [r for p in command.get_params(context) if (r := p.get_help_record(context)) and r[1]]
     options = _table(("Option", "What it does"), [(f"`{option}`", words) for option, words in records])
-    return f"\n## {name}\n\n```text\n{usage}\n```\n\n{help_text}\n\n{options}"
+    level = "#" * (2 + name.count(" "))
+    return f"\n{level} {name}\n\n```text\n{usage}\n```\n\n{help_text}\n\n{options}"
 
 
 def _paragraph(text: str) -> str:

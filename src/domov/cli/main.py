@@ -22,6 +22,7 @@ COMMANDS = {
     "pull": ("domov.cli.pull:pull", "fetch a model"),
     "list": ("domov.cli.list:list_", "the models that are here"),
     "docs": ("domov.cli.docs_ask:docs", "your own documents: search them, ask them, with sources"),
+    "mcp": ("domov.cli.mcp:mcp", "let other tools search your documents"),
     "show": ("domov.cli.show:show", "what a model is made of"),
     "rm": ("domov.cli.rm:rm", "remove a model"),
     "cp": ("domov.cli.cp:cp", "give a model a second name"),

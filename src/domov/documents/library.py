@@ -202,9 +202,9 @@ class Documents:
         known = {hit.passage: hit for hit in hits}
         return [known.get(hit.passage, hit) for hit in document]
 
-    def passage(self, number: int, *, neighbours: int = 1) -> list[Hit]:
-        """A passage with those around it in its document. Raises NoSuchPassage."""
-        return self.retriever.neighbours(self.retriever.passage(number), neighbours)
+    def passage(self, number: int, *, neighbours: int = 1, filters: Filters = EVERYTHING) -> list[Hit]:
+        """A passage with those around it in its document. Raises NoSuchPassage, also for one that is filtered out."""
+        return self.retriever.neighbours(self.retriever.passage(number, filters), neighbours, filters)
 
 
 def _near(hit: Hit) -> bool:

@@ -188,14 +188,14 @@ class Retriever:
             str(date),
         )
 
-    def passage(self, number: int) -> Hit:
-        """Raises NoSuchPassage."""
-        rows = self._rows([number], EVERYTHING)
+    def passage(self, number: int, filters: Filters = EVERYTHING) -> Hit:
+        """Raises NoSuchPassage, also for one that the filters leave out."""
+        rows = self._rows([number], filters)
         if number not in rows:
             raise NoSuchPassage(f"no such passage: {number}", hint="its file may have changed: search again")
         return self._hit(rows[number], 0.0, {}, None)
 
-    def neighbours(self, hit: Hit, count: int) -> list[Hit]:
+    def neighbours(self, hit: Hit, count: int, filters: Filters = EVERYTHING) -> list[Hit]:
         """The passages before and after one in its document, itself included."""
         rows = self.index.ask(
             "SELECT id FROM passage WHERE content=? AND place BETWEEN ? AND ? ORDER BY place",
@@ -203,7 +203,7 @@ class Retriever:
             hit.place - count,
             hit.place + count,
         )
-        return [self.passage(int(str(row[0]))) for row in rows]
+        return [self.passage(int(str(row[0])), filters) for row in rows]
 
     def document(self, hit: Hit) -> list[Hit]:
         """All passages of the document that a passage is from."""
