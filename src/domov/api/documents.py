@@ -59,7 +59,7 @@ def filters_of(body: FilterBody) -> Any:
 
 def router(domov: App) -> APIRouter:
     routes = APIRouter(prefix="/api/domov/documents", tags=["Domov"])
-    routes.include_router(_collections(domov))
+    _add_collections(routes, domov)
 
     @routes.post("/search")
     async def search(body: SearchBody) -> dict[str, Any]:
@@ -81,9 +81,7 @@ def router(domov: App) -> APIRouter:
     return routes
 
 
-def _collections(domov: App) -> APIRouter:
-    routes = APIRouter()
-
+def _add_collections(routes: APIRouter, domov: App) -> None:
     @routes.get("")
     async def status() -> dict[str, Any]:
         """Every collection, how far it is, and which files could not be read."""
@@ -116,8 +114,6 @@ def _collections(domov: App) -> APIRouter:
         """Deletes a collection with all that was kept of it; the user's own files stay."""
         await asyncio.to_thread(domov.documents.remove, name)
         return {"name": name, "deleted": True}
-
-    return routes
 
 
 def _status(domov: App) -> dict[str, Any]:
