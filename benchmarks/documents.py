@@ -35,9 +35,8 @@ DEPTH = 10
 TO_BEAT = {"Czech": (0.75, 0.90), "English": (0.73, 0.92), "Czech about English": (0.38, 0.53)}
 METHODS: Mapping[str, Mapping[str, float]] = {
     "Domov": {},
-    "vectors alone": {"words": 0, "trigrams": 0},
-    "words alone (BM25)": {"meaning": 0, "trigrams": 0},
-    "trigrams alone": {"meaning": 0, "words": 0},
+    "vectors alone": {"words": 0},
+    "words alone (BM25)": {"meaning": 0},
 }
 Rank = Callable[[str, Sequence[float]], list[str]]
 
@@ -87,7 +86,7 @@ async def indexed(pages: Mapping[str, Page], folder: Path, embedder: Embedder) -
 def ranked_by(retriever: Retriever, names: Mapping[int, str], weights: Mapping[str, float]) -> Rank:
     def rank(question: str, vector: Sequence[float]) -> list[str]:
         wanted = None if weights.get("meaning") == 0 else vector
-        more = {"weights": {"words": 1, "trigrams": 1, "meaning": 1, **weights}} if weights else {}
+        more = {"weights": {"words": 1, "meaning": 1, **weights}} if weights else {}
         hits = retriever.find(question, wanted, count=60, **more)  # type: ignore[arg-type]
         return list(dict.fromkeys(names[hit.content] for hit in hits if hit.score > 0))
 

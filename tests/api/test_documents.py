@@ -63,7 +63,7 @@ def test_meaning_is_found_across_languages_and_words_in_their_own(running: Serve
     assert search(running, "kde je hlavní uzávěr vody")[0]["file"] == "water.txt"
     best = search(running, "údržba topení", collections=["home"])[0]
     assert (best["file"], best["titles"], best["line"]) == ("house.md", ["Dům", "Topení"], 4)
-    assert best["ranks"] == {"words": 1, "trigrams": 1, "meaning": 1} and best["cosine"] > 0.8
+    assert best["ranks"] == {"words": 1, "meaning": 1} and best["cosine"] > 0.8
 
 
 def test_a_change_is_seen_while_the_server_runs(running: Server, folder: Path) -> None:

@@ -1,4 +1,4 @@
-from domov.documents.folding import folded, stem, terms_of, trigrams_query, words_query
+from domov.documents.folding import folded, stem, terms_of, words_query
 
 
 def test_diacritics_and_case_do_not_count() -> None:
@@ -17,5 +17,4 @@ def test_endings_do_not_count() -> None:
 
 def test_questions_become_queries_that_fts5_takes() -> None:
     assert words_query('topení" OR x*') == '"topeni" OR "tope"* OR "or" OR "x"'.replace(' OR "or"', "")
-    assert trigrams_query("topení a b") == '"tope"'
     assert words_query("?!") == ""

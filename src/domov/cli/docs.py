@@ -212,7 +212,7 @@ def printable(path: str) -> str:
 @click.option("--why", is_flag=True, help="Show by which search each was found, and at which place there.")
 @json_option
 def search(question: str, count: int, why: bool, as_json: bool, **options: Any) -> None:
-    """Find the passages that answer QUESTION: by words, parts of words and meaning together."""
+    """Find the passages that answer QUESTION: by words and by meaning together."""
     filters = filters_of(options)
 
     async def work(domov: app.App, documents: "Documents") -> None:

@@ -42,7 +42,7 @@ def stem(word: str) -> str:
     """The part of a folded word that its endings leave alone, roughly: `topeni` and `topenim` share `tope`."""
     if len(word) < STEM_FROM or not word.isalpha() or not word.isascii():
         return word
-    return word[: max(4, len(word) - (3 if len(word) > 7 else 2))]
+    return word[: max(4, len(word) - (4 if len(word) > 7 else 2))]
 
 
 def words_query(question: str) -> str:
@@ -50,8 +50,3 @@ def words_query(question: str) -> str:
     return " OR ".join(
         f'"{word}"' if stem(word) == word else f'"{word}" OR "{stem(word)}"*' for word in terms_of(question)
     )
-
-
-def trigrams_query(question: str) -> str:
-    """FTS5's expression for the index of trigrams, which finds parts of words too."""
-    return " OR ".join(f'"{stem(word)}"' for word in terms_of(question) if len(stem(word)) >= 3)

@@ -142,8 +142,7 @@ class Index:
     def wipe(self) -> None:
         """Leaves nothing of what was deleted in the file or beside it."""
         with self._lock, self.errors():
-            for table in ("words", "trigrams"):
-                self.database.execute(f"INSERT INTO {table}({table}) VALUES('optimize')")
+            self.database.execute("INSERT INTO words(words) VALUES('optimize')")
             self.database.execute("VACUUM")
             self.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -258,7 +257,6 @@ class Index:
                 ).lastrowid
                 heads, text = _folded(parsed.title, titles, p.text)
                 database.execute("INSERT INTO words(rowid, titles, text) VALUES(?, ?, ?)", (number, heads, text))
-                database.execute("INSERT INTO trigrams(rowid, text) VALUES(?, ?)", (number, f"{heads}\n{text}"))
             database.execute("UPDATE file SET state='read', reason='', content=? WHERE id=?", (content, file.id))
             self._drop_orphans(database)
 
@@ -273,9 +271,6 @@ class Index:
                 heads, words = _folded(title, titles, text)
                 database.execute(
                     "INSERT INTO words(words, rowid, titles, text) VALUES('delete', ?, ?, ?)", (number, heads, words)
-                )
-                database.execute(
-                    "INSERT INTO trigrams(trigrams, rowid, text) VALUES('delete', ?, ?)", (number, f"{heads}\n{words}")
                 )
             database.execute("DELETE FROM content WHERE id=?", (content,))
         if orphans:

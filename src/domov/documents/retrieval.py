@@ -1,4 +1,4 @@
-"""The passages that answer a question: by words, by parts of words and by meaning, fused by rank.
+"""The passages that answer a question: by words and by meaning, fused by rank.
 
 Ranks and not scores are added (reciprocal rank fusion), as those of words and vectors have no common scale.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domov.documents.embedding import Embedder
-from domov.documents.folding import trigrams_query, words_query
+from domov.documents.folding import words_query
 from domov.documents.index import Index, from_blob, to_blob
 from domov.documents.vectors import Matrix, joined, matrix_of
 from domov.engine.protocol import Engine
@@ -22,8 +22,9 @@ from domov.errors import NoSuchPassage
 RRF_K = 20
 CANDIDATES = 60  # of each list
 RERANKED = 20
+TITLE_WEIGHT = 3.0  # of a word in a heading, where one in the text is 1
 # How much a list's ranks count. Measured in benchmarks/documents.py, docs/log.md.
-WEIGHTS: Mapping[str, float] = {"words": 1.0, "trigrams": 1.0, "meaning": 1.0}
+WEIGHTS: Mapping[str, float] = {"words": 1.0, "meaning": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +84,7 @@ class Retriever:
         allowed = self._allowed(filters)
         if allowed is not None and not len(allowed):
             return []
-        lists = {
-            "words": self._by_words("words", "words, 3.0, 1.0", words_query(question), allowed),
-            "trigrams": self._by_words("trigrams", "trigrams", trigrams_query(question), allowed),
-        }
+        lists = {"words": self._by_words(words_query(question), allowed)}
         cosines: dict[int, float] = {}
         if vector is not None and (matrix := self.matrix()) is not None:
             cosines = dict(matrix.nearest(vector, CANDIDATES, allowed))
@@ -102,18 +100,18 @@ class Retriever:
             if number in rows
         ]
 
-    def _by_words(self, table: str, rank: str, query: str, allowed: NDArray[np.int64] | None) -> list[int]:
+    def _by_words(self, query: str, allowed: NDArray[np.int64] | None) -> list[int]:
         if not query:
             return []
-        most = CANDIDATES if allowed is None else CANDIDATES * 20
-        arguments = rank.partition(", ")[2]
-        order = f"bm25({table}{', ' + arguments if arguments else ''})"
-        rows = self.index.ask(f"SELECT rowid FROM {table} WHERE {table} MATCH ? ORDER BY {order} LIMIT ?", query, most)
-        found = [int(str(row[0])) for row in rows]
-        if allowed is not None:
-            kept = set(np.intersect1d(np.asarray(found, np.int64), allowed).tolist())
-            found = [number for number in found if number in kept]
-        return found[:CANDIDATES]
+        # the + keeps SQLite from running the whole query once for each of the rows that are allowed
+        among = "" if allowed is None else "AND +rowid IN (SELECT value FROM json_each(?))"
+        rows = self.index.ask(
+            f"SELECT rowid FROM words WHERE words MATCH ? {among} ORDER BY bm25(words, {TITLE_WEIGHT}, 1.0) LIMIT ?",
+            query,
+            *([] if allowed is None else [json.dumps(allowed.tolist())]),
+            CANDIDATES,
+        )
+        return [int(str(row[0])) for row in rows]
 
     def _allowed(self, filters: Filters) -> NDArray[np.int64] | None:
         """The passages that the filters leave, sorted; None where they leave all."""

@@ -1,7 +1,7 @@
 """The one file with everything that is known of documents: SQLite, in transactions, readable by nobody else.
 
-Content is kept once for the same bytes, whatever the files are called: a rename changes one row. The two word indexes
-keep no text of their own. Vectors belong to a model; only one model's serve, while another's may still be made.
+Content is kept once for the same bytes, whatever the files are called: a rename changes one row. The index of words
+keeps no text of its own. Vectors belong to a model; only one model's serve, while another's may still be made.
 """
 
 import sqlite3
@@ -43,7 +43,6 @@ CREATE INDEX vector_passage ON vector(passage);
 CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 INSERT INTO counter VALUES('removals', 0);
 CREATE VIRTUAL TABLE words USING fts5(titles, text, content='', tokenize='unicode61 remove_diacritics 0');
-CREATE VIRTUAL TABLE trigrams USING fts5(text, content='', tokenize='trigram');
 """
 
 
