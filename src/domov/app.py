@@ -131,7 +131,7 @@ class App:
         """Keeps documents up to date until it is cancelled; does nothing where there are none, or it is not wanted."""
         seconds = self.config.watch_seconds
         while seconds and not (self.config.documents / "index.db").exists():
-            await asyncio.sleep(max(seconds, 1.0))
+            await asyncio.sleep(seconds)
         if seconds:
             from domov.documents.watching import watch
 

@@ -65,8 +65,8 @@ class Config:
     add_folders_by_api: bool = setting(
         False, "Let callers of the API add folders of this computer as documents, by their paths."
     )
-    watch_seconds: float = setting(
-        3.0,
+    watch_seconds: int = setting(
+        3,
         "How often `domov serve` looks for changes in the folders of `domov docs`; 0 is never.",
         least=0,
         most=86400,

@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def running(embedding_home: Path, folder: Path) -> Iterator[Server]:
     done = domov(embedding_home, "docs", "add", str(folder), "--name", "home")
     assert done.returncode == 0, done.stderr
-    with serving(embedding_home, DOMOV_WATCH_SECONDS="0.2") as server:
+    with serving(embedding_home, DOMOV_WATCH_SECONDS="1") as server:
         yield server
 
 

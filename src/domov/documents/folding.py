@@ -5,6 +5,7 @@ Czech, like most of its neighbours, inflects at the end of a word: a question lo
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 _WORD = re.compile(r"\w+")
 STEM_FROM = 5  # letters; shorter words are looked for as they are
@@ -45,8 +46,11 @@ def stem(word: str) -> str:
     return word[: max(4, len(word) - (4 if len(word) > 7 else 2))]
 
 
-def words_query(question: str) -> str:
-    """FTS5's expression for the index of words; empty where there is nothing to look for."""
-    return " OR ".join(
-        f'"{word}"' if stem(word) == word else f'"{word}" OR "{stem(word)}"*' for word in terms_of(question)
-    )
+def expression(word: str) -> str:
+    """FTS5's expression for a folded word, and for others with the same beginning."""
+    return f'"{word}"' if stem(word) == word else f'"{word}" OR "{stem(word)}"*'
+
+
+def words_query(words: Iterable[str]) -> str:
+    """FTS5's expression for any of the words; empty where there are none."""
+    return " OR ".join(map(expression, words))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domov.documents.embedding import Embedder
-from domov.documents.folding import words_query
+from domov.documents.folding import expression, terms_of, words_query
 from domov.documents.index import Index, from_blob, to_blob
 from domov.documents.vectors import Matrix, joined, matrix_of
 from domov.engine.protocol import Engine
@@ -22,6 +22,8 @@ from domov.errors import NoSuchPassage
 RRF_K = 20
 CANDIDATES = 60  # of each list
 RERANKED = 20
+RANKED_PASSAGES = 20_000  # by words: about 30 ms
+SAMPLES, SAMPLED_PASSAGES = 5, 2000
 TITLE_WEIGHT = 3.0  # of a word in a heading, where one in the text is 1
 # How much a list's ranks count. Measured in benchmarks/documents.py, docs/log.md.
 WEIGHTS: Mapping[str, float] = {"words": 1.0, "meaning": 1.0}
@@ -84,7 +86,7 @@ class Retriever:
         allowed = self._allowed(filters)
         if allowed is not None and not len(allowed):
             return []
-        lists = {"words": self._by_words(words_query(question), allowed)}
+        lists = {"words": self._by_words(question, allowed)}
         cosines: dict[int, float] = {}
         if vector is not None and (matrix := self.matrix()) is not None:
             cosines = dict(matrix.nearest(vector, CANDIDATES, allowed))
@@ -100,7 +102,8 @@ class Retriever:
             if number in rows
         ]
 
-    def _by_words(self, query: str, allowed: NDArray[np.int64] | None) -> list[int]:
+    def _by_words(self, question: str, allowed: NDArray[np.int64] | None) -> list[int]:
+        query = words_query(self._telling(terms_of(question)))
         if not query:
             return []
         # the + keeps SQLite from running the whole query once for each of the rows that are allowed
@@ -112,6 +115,36 @@ class Retriever:
             CANDIDATES,
         )
         return [int(str(row[0])) for row in rows]
+
+    def _telling(self, words: Sequence[str]) -> Sequence[str]:
+        """The rarest of the words, where ranking every passage that has any of them would take too long."""
+        ((count,),) = self.index.ask("SELECT max(id) FROM passage")
+        last = int(str(count or 0))
+        if last <= RANKED_PASSAGES or len(words) < 2:
+            return words
+        shares = sorted((self._share(word, last), place) for place, word in enumerate(words))
+        kept: list[str] = []
+        total = 0.0
+        for share, place in shares:
+            total += share * last
+            if kept and total > RANKED_PASSAGES:
+                break
+            kept.append(words[place])
+        return kept
+
+    def _share(self, word: str, last: int) -> float:
+        """The share of passages that have the word, by a look at some of them."""
+        step, size = last // SAMPLES, SAMPLED_PASSAGES // SAMPLES
+        found = 0
+        for start in range(0, last - size, step):
+            rows = self.index.ask(
+                "SELECT count(*) FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ?",
+                expression(word),
+                start,
+                start + size,
+            )
+            found += int(str(rows[0][0]))
+        return found / SAMPLED_PASSAGES
 
     def _allowed(self, filters: Filters) -> NDArray[np.int64] | None:
         """The passages that the filters leave, sorted; None where they leave all."""

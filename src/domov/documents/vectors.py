@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-EXACT_UP_TO = 150_000  # vectors; above, only the nearest by signs are compared exactly
+EXACT_UP_TO = 200_000  # vectors; above, only the nearest by signs are compared exactly
 CANDIDATES = 4000
-BLOCK_ROWS = 4096  # 6 MB as float32: stays in the processor's cache
+# Stays in the processor's cache, and below the size from which OpenBLAS starts threads, which wait for each other on a
+# busy machine (measured: 50,000 vectors in 13 ms, with 4,096 rows 107).
+BLOCK_ROWS = 512
 _SCALE = struct.Struct("<f")
 
 
@@ -101,8 +103,9 @@ def _signs(values: NDArray[np.float32]) -> NDArray[np.uint64]:
 
 
 def _products(values: NDArray[np.int8], wanted: NDArray[np.float32]) -> NDArray[np.float32]:
-    found = np.empty(len(values), np.float32)
+    found, block = np.empty(len(values), np.float32), np.empty((BLOCK_ROWS, values.shape[1]), np.float32)
     for start in range(0, len(values), BLOCK_ROWS):
-        part = slice(start, start + BLOCK_ROWS)
-        found[part] = values[part].astype(np.float32) @ wanted
+        rows = values[start : start + BLOCK_ROWS]
+        block[: len(rows)] = rows
+        np.dot(block[: len(rows)], wanted, out=found[start : start + len(rows)])
     return found
