@@ -81,6 +81,16 @@ async def test_a_hit_tells_its_place_and_why(home: Documents, folder: Path) -> N
     assert reference(hit)["file"] == "house.md"
 
 
+async def test_a_file_is_found_by_its_name(home: Documents, folder: Path) -> None:
+    (folder / "Nájemní_smlouva-2026.txt").write_text("Měsíčně 12 500 Kč.\n")
+    await home.refresh()
+    hits = [h for h in await home.search("nájemní smlouvy") if "names" in h.ranks]
+    assert [h.text for h in hits] == ["Měsíčně 12 500 Kč."]
+    (folder / "Nájemní_smlouva-2026.txt").rename(folder / "x.txt")
+    await home.refresh()
+    assert not any("names" in h.ranks for h in await home.search("nájemní smlouvy"))
+
+
 async def test_filters(home: Documents, folder: Path) -> None:
     async def found(**options: object) -> set[str]:
         return named(await home.search("topení valve", filters=filters(**options)))  # type: ignore[arg-type]

@@ -142,7 +142,8 @@ class Index:
     def wipe(self) -> None:
         """Leaves nothing of what was deleted in the file or beside it."""
         with self._lock, self.errors():
-            self.database.execute("INSERT INTO words(words) VALUES('optimize')")
+            for table in ("words", "names"):
+                self.database.execute(f"INSERT INTO {table}({table}) VALUES('optimize')")
             self.database.execute("VACUUM")
             self.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

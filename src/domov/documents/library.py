@@ -208,7 +208,7 @@ class Documents:
 
 
 def _near(hit: Hit) -> bool:
-    return "words" in hit.ranks or (hit.cosine or 0.0) >= LEAST_COSINE
+    return bool({"words", "names"} & hit.ranks.keys()) or (hit.cosine or 0.0) >= LEAST_COSINE
 
 
 def _whole_path(text: str) -> str:

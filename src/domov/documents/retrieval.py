@@ -1,4 +1,4 @@
-"""The passages that answer a question: by words and by meaning, fused by rank.
+"""The passages that answer a question: by words, by meaning and by the names of files, fused by rank.
 
 Ranks and not scores are added (reciprocal rank fusion), as those of words and vectors have no common scale.
 """
@@ -22,11 +22,12 @@ from domov.errors import NoSuchPassage
 RRF_K = 20
 CANDIDATES = 60  # of each list
 RERANKED = 20
+NAMED_FILES = 10
 RANKED_PASSAGES = 20_000  # by words: about 30 ms
 SAMPLES, SAMPLED_PASSAGES = 5, 2000
 TITLE_WEIGHT = 3.0  # of a word in a heading, where one in the text is 1
 # How much a list's ranks count. Measured in benchmarks/documents.py, docs/log.md.
-WEIGHTS: Mapping[str, float] = {"words": 1.0, "meaning": 1.0}
+WEIGHTS: Mapping[str, float] = {"words": 1.0, "meaning": 1.0, "names": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Retriever:
         allowed = self._allowed(filters)
         if allowed is not None and not len(allowed):
             return []
-        lists = {"words": self._by_words(question, allowed)}
+        lists = {"words": self._by_words(question, allowed), "names": self._by_names(question, allowed)}
         cosines: dict[int, float] = {}
         if vector is not None and (matrix := self.matrix()) is not None:
             cosines = dict(matrix.nearest(vector, CANDIDATES, allowed))
@@ -115,6 +116,20 @@ class Retriever:
             CANDIDATES,
         )
         return [int(str(row[0])) for row in rows]
+
+    def _by_names(self, question: str, allowed: NDArray[np.int64] | None) -> list[int]:
+        """The first passages of files whose names have words of the question."""
+        query = words_query(terms_of(question))
+        if not query:
+            return []
+        rows = self.index.ask(
+            "SELECT DISTINCT p.id FROM (SELECT rowid, rank FROM names WHERE names MATCH ? ORDER BY rank LIMIT ?) n"
+            " JOIN file f ON f.id=n.rowid JOIN passage p ON p.content=f.content AND p.place=0 ORDER BY n.rank",
+            query,
+            NAMED_FILES,
+        )
+        kept = None if allowed is None else set(allowed.tolist())
+        return [number for row in rows if (number := int(str(row[0]))) and (kept is None or number in kept)]
 
     def _telling(self, words: Sequence[str]) -> Sequence[str]:
         """The rarest of the words, where ranking every passage that has any of them would take too long."""

@@ -4,9 +4,12 @@ Content is kept once for the same bytes, whatever the files are called: a rename
 keeps no text of its own. Vectors belong to a model; only one model's serve, while another's may still be made.
 """
 
+import os
+import re
 import sqlite3
 from pathlib import Path
 
+from domov.documents.folding import folded
 from domov.errors import Broken, DiskFull, HomeUnusable
 from domov.files import make_folder
 
@@ -42,6 +45,13 @@ CREATE TABLE vector(
 CREATE INDEX vector_passage ON vector(passage);
 CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 INSERT INTO counter VALUES('removals', 0);
+CREATE VIRTUAL TABLE names USING fts5(name, tokenize='unicode61 remove_diacritics 0');
+CREATE TRIGGER file_new AFTER INSERT ON file BEGIN
+    INSERT INTO names(rowid, name) VALUES(new.id, searched_name(new.path)); END;
+CREATE TRIGGER file_moved AFTER UPDATE OF path ON file BEGIN
+    UPDATE names SET name=searched_name(new.path) WHERE rowid=new.id; END;
+CREATE TRIGGER file_gone AFTER DELETE ON file BEGIN
+    DELETE FROM names WHERE rowid=old.id; END;
 CREATE VIRTUAL TABLE words USING fts5(titles, text, content='', tokenize='unicode61 remove_diacritics 0');
 """
 
@@ -52,6 +62,7 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         path.touch(mode=0o600)
         database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        database.create_function("searched_name", 1, searched_name, deterministic=True)
         database.executescript(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON;"
             "PRAGMA cache_size=-65536;"
@@ -64,11 +75,17 @@ def connect(path: Path) -> sqlite3.Connection:
     return database
 
 
+def searched_name(path: bytes) -> str:
+    """The words of a file's name and of the folder it is in."""
+    folder, name = os.path.split(path.decode("utf-8", "replace"))
+    return folded(f"{os.path.basename(folder)} {os.path.splitext(name)[0]}").replace("_", " ")
+
+
 def _prepare(database: sqlite3.Connection, path: Path) -> None:
     database.execute("BEGIN IMMEDIATE")
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version == 0:
-        for statement in SCHEMA.split(";\n"):
+        for statement in re.split(r";\n(?=CREATE|INSERT|$)", SCHEMA):
             database.execute(statement)
         database.execute(f"PRAGMA user_version={FORMAT}")
     database.execute("COMMIT")
