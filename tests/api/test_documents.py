@@ -102,7 +102,7 @@ def test_a_page_can_be_sent_and_its_collection_deleted(running: Server) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [
-        ("POST", "", {"name": "all", "paths": ["/"]}, 403),
+        ("POST", "", {"name": "all", "paths": ["/"]}, 400),
         ("POST", "/search", {"query": ""}, 400),
         ("POST", "/search", {"query": "x", "collections": ["none"]}, 404),
         ("POST", "/search", {"query": "x", "kinds": ["exe"]}, 400),

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from domov.app import App
-from domov.errors import BadRequest, Refused
+from domov.errors import BadRequest
 
 MOST_TEXT = 4000
 Names = Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=100)]
@@ -91,7 +91,7 @@ def _add_collections(routes: APIRouter, domov: App) -> None:
     async def add(body: AddBody) -> dict[str, Any]:
         """Adds folders of this computer; refused unless the setting `add_folders_by_api` allows it."""
         if not domov.config.add_folders_by_api:
-            raise Refused(
+            raise BadRequest(
                 "folders are not added over the API", hint="use `domov docs add`, or set add_folders_by_api = true"
             )
         collection = await asyncio.to_thread(domov.documents.add, body.paths, body.name)

@@ -264,8 +264,10 @@ class Index:
     def _drop_orphans(self, database: sqlite3.Connection) -> None:
         """Removes content that no file has any more, with its words and vectors."""
         orphans = database.execute(
-            "SELECT id, title FROM content WHERE NOT EXISTS (SELECT 1 FROM file WHERE file.content=content.id)"
+            "SELECT id, title FROM content WHERE id IN (SELECT content FROM doubtful)"
+            " AND NOT EXISTS (SELECT 1 FROM file WHERE file.content=content.id)"
         ).fetchall()
+        database.execute("DELETE FROM doubtful")
         for content, title in orphans:
             rows = database.execute("SELECT id, titles, text FROM passage WHERE content=?", (content,)).fetchall()
             for number, titles, text in rows:
@@ -314,11 +316,13 @@ class Index:
         sql = "SELECT (SELECT count(*) FROM passage) - (SELECT count(*) FROM vector WHERE model=?)"
         return int(str(self.ask(sql, model)[0][0]))
 
-    def without_vector(self, model: int, count: int) -> list[tuple[int, str]]:
+    def without_vector(self, model: int, count: int, *, after: int = 0) -> list[tuple[int, str]]:
         """Passages that still need a vector, as they are to be embedded."""
         rows = self.ask(
             "SELECT p.id, c.title, p.titles, p.text FROM passage p JOIN content c ON c.id=p.content"
-            " WHERE NOT EXISTS (SELECT 1 FROM vector v WHERE v.model=? AND v.passage=p.id) ORDER BY p.id LIMIT ?",
+            " WHERE p.id>? AND NOT EXISTS (SELECT 1 FROM vector v WHERE v.model=? AND v.passage=p.id)"
+            " ORDER BY p.id LIMIT ?",
+            after,
             model,
             count,
         )

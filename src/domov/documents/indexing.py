@@ -89,8 +89,8 @@ class Indexer:
         pace = _Pace()
         try:
             while files := await asyncio.to_thread(self.index.next_waiting, BATCH_FILES):
-                for file in files:
-                    left = await asyncio.to_thread(self.index.waiting_files)
+                waiting = await asyncio.to_thread(self.index.waiting_files)
+                for left, file in zip(range(waiting, 0, -1), files, strict=False):
                     on_stage(Stage("reading", pace.done, left, pace.seconds(left), Path(file.path).name))
                     await self._read_file(file)
                     pace.done += 1
@@ -123,23 +123,21 @@ class Indexer:
         if embedder is None:
             return False
         model = await self._model(embedder)
-        pace = _Pace()
-        while batch := await asyncio.to_thread(self.index.without_vector, model, BATCH_PASSAGES):
+        pace, after = _Pace(), 0
+        while batch := await asyncio.to_thread(self.index.without_vector, model, BATCH_PASSAGES, after=after):
             left = await asyncio.to_thread(self.index.missing_vectors, model)
             on_stage(Stage("embedding", pace.done, left, pace.seconds(left)))
             vectors = await embedder.passages([text for _, text in batch])
             rows = [(number, packed(vector)) for (number, _), vector in zip(batch, vectors, strict=True)]
             await asyncio.to_thread(self.index.add_vectors, model, rows)
-            pace.done += len(batch)
+            pace.done, after = pace.done + len(batch), batch[-1][0]
         await asyncio.to_thread(self.index.serve, model)
         return bool(pace.done)
 
     async def _model(self, embedder: Embedder) -> int:
-        known = self.index.model_of(embedder.digest)
-        if known is None:
-            dimensions = len(await embedder.query("dimensions"))
-            known = self.index.use_model(embedder.model, embedder.digest, dimensions)
-        return known
+        known = self.index.model_of(embedder.digest) is not None
+        dimensions = 0 if known else len(await embedder.query("dimensions"))
+        return self.index.use_model(embedder.model, embedder.digest, dimensions)
 
 
 class _Pace:

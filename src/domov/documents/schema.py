@@ -29,7 +29,10 @@ CREATE TABLE file(
     size_bytes INTEGER NOT NULL, modified_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
     content INTEGER REFERENCES content, state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', UNIQUE(collection, path));
 CREATE INDEX file_content ON file(content);
-CREATE INDEX file_state ON file(state);
+CREATE INDEX file_state ON file(state, size_bytes);
+CREATE TABLE doubtful(content INTEGER PRIMARY KEY);
+CREATE TRIGGER content_left AFTER UPDATE OF content ON file WHEN old.content IS NOT NULL BEGIN
+    INSERT OR IGNORE INTO doubtful VALUES(old.content); END;
 CREATE TABLE passage(
     id INTEGER PRIMARY KEY AUTOINCREMENT, content INTEGER NOT NULL REFERENCES content ON DELETE CASCADE,
     place INTEGER NOT NULL, text TEXT NOT NULL, titles TEXT NOT NULL, kind TEXT NOT NULL,
@@ -51,7 +54,8 @@ CREATE TRIGGER file_new AFTER INSERT ON file BEGIN
 CREATE TRIGGER file_moved AFTER UPDATE OF path ON file BEGIN
     UPDATE names SET name=searched_name(new.path) WHERE rowid=new.id; END;
 CREATE TRIGGER file_gone AFTER DELETE ON file BEGIN
-    DELETE FROM names WHERE rowid=old.id; END;
+    DELETE FROM names WHERE rowid=old.id;
+    INSERT OR IGNORE INTO doubtful SELECT old.content WHERE old.content IS NOT NULL; END;
 CREATE VIRTUAL TABLE words USING fts5(titles, text, content='', tokenize='unicode61 remove_diacritics 0');
 """
 
