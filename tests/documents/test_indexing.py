@@ -179,7 +179,7 @@ async def test_killed_at_any_moment_it_goes_on_from_there(
 ) -> None:
     for number in range(60):
         (folder / f"{number}.txt").write_text(f"number {number} of many files\n")
-    for wanted in ("reading 10", "embedding 0"):
+    for wanted in ("reading 20", "embedding 0"):
         command = [sys.executable, "-c", KILLED, str(tmp_path), str(folder)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as process:
             assert process.stdout

@@ -7,13 +7,14 @@ it is embedded.
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from domov.documents.blocks import Parsed
 from domov.documents.chunks import passages_of
 from domov.documents.embedding import Embedder
 from domov.documents.failures import Unreadable
@@ -23,7 +24,7 @@ from domov.documents.reading import Reader
 from domov.documents.vectors import packed
 from domov.documents.walking import NoEntry, Seen, read_bytes, walk
 
-BATCH_FILES = 20
+BATCH_FILES, BATCH_BYTES = 20, 8 << 20
 BATCH_PASSAGES = 32
 POLL_SECONDS = 0.5
 
@@ -89,32 +90,48 @@ class Indexer:
         pace = _Pace()
         try:
             while files := await asyncio.to_thread(self.index.next_waiting, BATCH_FILES):
-                waiting = await asyncio.to_thread(self.index.waiting_files)
-                for left, file in zip(range(waiting, 0, -1), files, strict=False):
-                    on_stage(Stage("reading", pace.done, left, pace.seconds(left), Path(file.path).name))
-                    await self._read_file(file)
-                    pace.done += 1
+                left = await asyncio.to_thread(self.index.waiting_files)
+                for batch in _small_enough(files):
+                    on_stage(Stage("reading", pace.done, left, pace.seconds(left), Path(batch[0].path).name))
+                    await self._read_files(batch)
+                    pace.done, left = pace.done + len(batch), left - len(batch)
         finally:
             await self.reader.close()
         return bool(pace.done)
 
-    async def _read_file(self, file: Known) -> None:
-        """One file from waiting to read or failed."""
-        kind = kind_of(Path(file.path).name) or "text"
-        try:
-            content = await asyncio.to_thread(read_bytes, file.path)
-            digest = f"{hashlib.sha256(content).hexdigest()}:{kind}:{VERSION}"
-            if await asyncio.to_thread(self.index.link, file, digest):
-                return
-            if not content.strip():
-                raise Unreadable("it is empty")
-            parsed = await self.reader.read(kind, content, Path(file.path).name)
-            if not parsed.blocks:
-                raise Unreadable("it holds no text")
-            passages = await asyncio.to_thread(passages_of, parsed)
-            await asyncio.to_thread(self.index.store, file, digest, kind, parsed, passages)
-        except Unreadable as error:
-            await asyncio.to_thread(self.index.note_failed, file, error.reason)
+    async def _read_files(self, files: Sequence[Known]) -> None:
+        """Some files from waiting to read or failed: those with known content only linked to it."""
+        results: list[tuple[_Opened, Parsed | str]] = []
+        for opened in await asyncio.to_thread(self._open, files):
+            try:
+                parsed = await self.reader.read(opened.kind, opened.content, Path(opened.file.path).name)
+                results.append((opened, parsed if parsed.blocks else "it holds no text"))
+            except Unreadable as error:
+                results.append((opened, error.reason))
+        await asyncio.to_thread(self._keep, results)
+
+    def _open(self, files: Sequence[Known]) -> list["_Opened"]:
+        """The files that have to be parsed, with their bytes."""
+        found = []
+        for file in files:
+            kind = kind_of(Path(file.path).name) or "text"
+            try:
+                content = read_bytes(file.path)
+                digest = f"{hashlib.sha256(content).hexdigest()}:{kind}:{VERSION}"
+                if not content.strip():
+                    raise Unreadable("it is empty")
+                if not self.index.link(file, digest):
+                    found.append(_Opened(file, kind, content, digest))
+            except Unreadable as error:
+                self.index.note_failed(file, error.reason)
+        return found
+
+    def _keep(self, results: Sequence[tuple["_Opened", Parsed | str]]) -> None:
+        for opened, parsed in results:
+            if isinstance(parsed, str):
+                self.index.note_failed(opened.file, parsed)
+            elif not self.index.link(opened.file, opened.digest):  # another of these files may be the same
+                self.index.store(opened.file, opened.digest, opened.kind, parsed, passages_of(parsed))
 
     async def _embed(self, on_stage: OnStage) -> bool:
         if not await asyncio.to_thread(self.index.has_passages):
@@ -138,6 +155,26 @@ class Indexer:
         known = self.index.model_of(embedder.digest) is not None
         dimensions = 0 if known else len(await embedder.query("dimensions"))
         return self.index.use_model(embedder.model, embedder.digest, dimensions)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    file: Known
+    kind: str
+    content: bytes
+    digest: str
+
+
+def _small_enough(files: Sequence[Known]) -> Iterator[list[Known]]:
+    """The files in batches that fit into memory."""
+    batch: list[Known] = []
+    for file in files:
+        if batch and sum(f.size_bytes for f in batch) + file.size_bytes > BATCH_BYTES:
+            yield batch
+            batch = []
+        batch.append(file)
+    if batch:
+        yield batch
 
 
 class _Pace:
