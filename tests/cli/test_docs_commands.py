@@ -1,12 +1,14 @@
 """`domov docs` from an empty home to an answer with sources, and away again."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import domov
+from tests.conftest import domov, environment
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +83,13 @@ def test_what_is_removed_is_gone(home: Path, folder: Path) -> None:
     assert "short" not in [c["name"] for c in told(home, "list")]
 
 
-def test_help_imports_neither_numpy_nor_readers() -> None:
-    import subprocess
-    import sys
+def test_what_is_not_installed_is_told(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['numpy'] = None; sys.argv = ['domov', 'docs', 'search', 'x', '--kind', 'pdf'];"
+    code += "from domov.cli.main import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], env=environment(tmp_path), capture_output=True, text=True)
+    assert done.returncode == 1 and "not installed: numpy" in done.stderr and "pip install" in done.stderr
 
+
+def test_help_imports_neither_numpy_nor_readers() -> None:
     code = "import sys, domov.cli.docs_ask, domov.app; sys.exit(any(m in sys.modules for m in ('numpy', 'pypdfium2')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

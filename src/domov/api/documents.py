@@ -64,18 +64,18 @@ def router(domov: App) -> APIRouter:
     @routes.post("/search")
     async def search(body: SearchBody) -> dict[str, Any]:
         """The passages that answer a query, best first, each with the reason why it was found."""
+        hits = await domov.documents.search(body.query, count=body.count, filters=filters_of(body))
         from domov.documents.library import reference
 
-        hits = await domov.documents.search(body.query, count=body.count, filters=filters_of(body))
         return {"references": [reference(hit) for hit in hits]}
 
     @routes.get("/passages/{number}")
     async def passage(number: int, around: int = 1) -> dict[str, Any]:
         """One passage with its neighbours."""
+        documents, around = domov.documents, min(max(around, 0), 20)
         from domov.documents.library import reference
 
-        around = min(max(around, 0), 20)
-        hits = await asyncio.to_thread(lambda: domov.documents.passage(number, neighbours=around))
+        hits = await asyncio.to_thread(documents.passage, number, neighbours=around)
         return {"passages": [reference(hit) for hit in hits]}
 
     return routes

@@ -213,10 +213,9 @@ def printable(path: str) -> str:
 @json_option
 def search(question: str, count: int, why: bool, as_json: bool, **options: Any) -> None:
     """Find the passages that answer QUESTION: by words and by meaning together."""
-    filters = filters_of(options)
 
     async def work(domov: app.App, documents: "Documents") -> None:
-        hits = await documents.search(question, count=count, filters=filters)
+        hits = await documents.search(question, count=count, filters=filters_of(options))
         if as_json:
             print_json([hit_table(hit) for hit in hits])
             return

@@ -26,7 +26,6 @@ def ask(question: str, model: str | None, count: int, as_json: bool, **options: 
     A sentence that no passage supports is told below the answer. Where nothing in the documents is near the question,
     no model is asked.
     """
-    filters = filters_of(options)
     chosen = choose(app.load(), model)
 
     async def work(domov: app.App, documents: "Documents") -> None:
@@ -34,7 +33,7 @@ def ask(question: str, model: str | None, count: int, as_json: bool, **options: 
         from domov.documents.library import Asked, Found
 
         request = ChatRequest(chosen.name, (Message("user", question),), Sampling(temperature=0.0))
-        asked = Asked(request, filters, count)
+        asked = Asked(request, filters_of(options), count)
         found, result, text = Found((), question), Checked(False, ()), ""
         async for event in documents.ask(domov.scheduler.engine_for(chosen), asked):
             if isinstance(event, Found):

@@ -75,6 +75,7 @@ class _Asker:
 
     async def numbered(self, request: Asked) -> AsyncIterator[tuple[int, Event | dict[str, Any]]]:
         """The events, and as tables what is told beside them."""
+        documents = self.domov.documents  # first: it says what is not installed
         from domov.documents.answering import Checked
         from domov.documents.library import Asked as Question
         from domov.documents.library import Found, reference
@@ -82,7 +83,7 @@ class _Asker:
         assert isinstance(request, ChatRequest)
         question = Question(request, filters_of(self.wanted), self.wanted.count)
         searched = ""
-        async with aclosing(self.domov.documents.ask(self.engine, question)) as events:  # type: ignore[type-var]
+        async with aclosing(documents.ask(self.engine, question)) as events:  # type: ignore[type-var]
             async for event in events:
                 told: dict[str, Any] = {}
                 if isinstance(event, Found):
