@@ -27,7 +27,7 @@ RANKED_PASSAGES = 20_000  # by words: about 30 ms
 SAMPLES, SAMPLED_PASSAGES = 5, 2000
 TITLE_WEIGHT = 3.0  # of a word in a heading, where one in the text is 1
 # How much a list's ranks count. Measured in benchmarks/documents.py, docs/log.md.
-WEIGHTS: Mapping[str, float] = {"words": 1.0, "meaning": 1.0, "names": 1.0}
+WEIGHTS: Mapping[str, float] = {"words": 0.5, "meaning": 1.0, "names": 0.5}
 
 
 @dataclass(frozen=True, slots=True)
