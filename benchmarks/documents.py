@@ -11,6 +11,7 @@ import json
 import statistics
 import tempfile
 import time
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -102,6 +103,9 @@ async def compare(embedder: Embedder, folder: Path) -> list[Score]:
         "Czech": (czech, [(n, czech[n].question) for n in both]),
         "English": (english, [(n, english[n].question) for n in both]),
         "Czech about English": (english, [(n, czech[n].question) for n in both]),
+        "Czech, by hand": (czech, _by_hand("cs", czech)),
+        "English, by hand": (english, _by_hand("en", english)),
+        "Czech about English, by hand": (english, _by_hand("cs", english)),
     }
     asked = {q: await embedder.query(q) for _, pairs in questions.values() for _, q in pairs}
     scores = []
@@ -118,10 +122,15 @@ async def compare(embedder: Embedder, folder: Path) -> list[Score]:
     return scores
 
 
+def _by_hand(language: str, pages: Mapping[str, Page]) -> list[tuple[str, str]]:
+    table = tomllib.loads(Path("benchmarks/known_items.toml").read_text("utf-8"))
+    return [(row["page"], row[language]) for row in table.values() if row["page"] in pages]
+
+
 def print_scores(scores: Sequence[Score]) -> None:
-    print(f"{'':22}{'':22}{'MRR@10':>8}{'R@5':>8}{'ms':>8}   (questions)")  # noqa: T201
+    print(f"{'':30}{'':22}{'MRR@10':>8}{'R@5':>8}{'ms':>8}   (questions)")  # noqa: T201
     for s in scores:
-        print(f"{s.corpus:22}{s.method:22}{s.mrr:8.3f}{s.recall:8.3f}{s.milliseconds:8.1f}   ({s.questions})")  # noqa: T201
+        print(f"{s.corpus:30}{s.method:22}{s.mrr:8.3f}{s.recall:8.3f}{s.milliseconds:8.1f}   ({s.questions})")  # noqa: T201
 
 
 async def run(seconds: float) -> int:

@@ -1,7 +1,9 @@
 """The process that reads: it gives text, and whatever it meets costs one file."""
 
+import subprocess
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +54,29 @@ async def test_a_crash_costs_one_file(reader: Reader) -> None:
         await reader.read("no such kind", b"x", "a.txt")
     assert (await reader.read("text", b"x", "a.txt")).blocks
     assert reader._process is not process
+
+
+TRIES = """
+import socket, subprocess, sys
+from domov.documents.reader import limit, wall
+limit(); wall()
+def tried(what):
+    try:
+        what()
+    except (OSError, MemoryError) as error:
+        return type(error).__name__
+    return "done"
+print(tried(lambda: open(sys.argv[1])), tried(lambda: open("/etc/passwd")), tried(lambda: open(sys.argv[1] + "x", "w")))
+print(tried(socket.socket), tried(lambda: subprocess.run(["true"])), tried(lambda: bytearray(8 << 30)))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="not run: there are no walls there")
+def test_a_reader_reaches_nothing(tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("secret")
+    command = [sys.executable, "-c", TRIES, str(tmp_path / "secret.txt")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["PermissionError"] * 5 + ["MemoryError"]
 
 
 async def test_halves_of_characters_do_not_stop_it(reader: Reader) -> None:

@@ -41,11 +41,10 @@ def main() -> None:
     die_with_parent(parent)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints is no answer
-    _limit()
     _preload()
+    limit()
     if walls:
-        own = [sys.prefix, sys.base_prefix, sysconfig.get_paths()["purelib"], sysconfig.get_paths()["platlib"]]
-        confine(readable=[*LIBRARIES, *own], writable=["/dev/null"], programs=False)
+        wall()
     gc.freeze()  # what is loaded stays: no collection has to look at it
     for line in sys.stdin.buffer:
         request = orjson.loads(line)
@@ -91,7 +90,14 @@ def read(kind: str, content: bytes, name: str) -> Parsed:
     return parsed
 
 
-def _limit() -> None:
+def wall() -> None:
+    """From here on this process can open nothing but libraries."""
+    own = [sys.prefix, sys.base_prefix, sysconfig.get_paths()["purelib"], sysconfig.get_paths()["platlib"]]
+    confine(readable=[*LIBRARIES, *own], writable=["/dev/null"], programs=False)
+
+
+def limit() -> None:
+    """Memory as far as a reader needs it; no file of any size, no image of a crash."""
     if sys.platform != "win32":
         import resource
 
