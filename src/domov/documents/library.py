@@ -171,7 +171,8 @@ class Documents:
             return
         context_tokens = (await engine.start()).context_tokens
         taken = sum(len(m.text) for m in asked.history) + len(asked.question)
-        hits = fitting(self._whole(hits, context_tokens, taken), context_tokens=context_tokens, taken_characters=taken)
+        hits = self._whole(hits, asked.filters, room=WHOLE_SHARE * characters_for(context_tokens, taken))
+        hits = fitting(hits, context_tokens=context_tokens, taken_characters=taken)
         yield Found(tuple(hits), searched)
         request = replace(asked.request, messages=messages_for(asked.question, hits, asked.history))
         text = ""
@@ -191,13 +192,12 @@ class Documents:
                 text += event.text if isinstance(event, TextDelta) else ""
         return rewritten(text, asked.question)
 
-    def _whole(self, hits: list[Hit], context_tokens: int, taken: int) -> list[Hit]:
+    def _whole(self, hits: list[Hit], filters: Filters, *, room: float) -> list[Hit]:
         """The whole document in its order where all that was found is of one, and it fits."""
-        if len({hit.content for hit in hits}) > 1 or not hits:
+        if len({hit.content for hit in hits}) > 1:
             return hits
-        document = self.retriever.document(hits[0])
-        room = WHOLE_SHARE * characters_for(context_tokens, taken)
-        if sum(len(hit.text) + 150 for hit in document) > room:
+        document = self.retriever.document(hits[0], filters, most_characters=room)
+        if not document or sum(len(hit.text) + 150 for hit in document) > room:
             return hits
         known = {hit.passage: hit for hit in hits}
         return [known.get(hit.passage, hit) for hit in document]

@@ -249,11 +249,14 @@ class Retriever:
             hit.place - count,
             hit.place + count,
         )
-        return [self.passage(int(str(row[0])), filters) for row in rows]
+        numbers = [int(str(row[0])) for row in rows]
+        told = self._rows(numbers, filters)
+        return [self._hit(told[number], 0.0, {}, None) for number in numbers if number in told]
 
-    def document(self, hit: Hit) -> list[Hit]:
-        """All passages of the document that a passage is from."""
-        return self.neighbours(hit, 1 << 40)
+    def document(self, hit: Hit, filters: Filters = EVERYTHING, *, most_characters: float) -> list[Hit]:
+        """All passages of the document that a passage is from; none where it is longer."""
+        ((characters,),) = self.index.ask("SELECT characters FROM content WHERE id=?", hit.content)
+        return self.neighbours(hit, 1 << 40, filters) if int(str(characters)) <= most_characters else []
 
 
 def fused(lists: Mapping[str, Sequence[int]], weights: Mapping[str, float]) -> dict[int, float]:
