@@ -95,7 +95,7 @@ def _add_collections(routes: APIRouter, domov: App) -> None:
                 "folders are not added over the API", hint="use `domov docs add`, or set add_folders_by_api = true"
             )
         collection = await asyncio.to_thread(domov.documents.add, body.paths, body.name)
-        return {"name": collection.name, "roots": list(collection.roots)}
+        return {"name": collection.name, "roots": [_sayable(path) for path in collection.roots]}
 
     @routes.put("/{name}/files/{file}")
     async def send(name: str, file: str, request: Request) -> dict[str, Any]:

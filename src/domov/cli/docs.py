@@ -15,6 +15,7 @@ from domov.errors import DomovError
 from domov.units import human_bytes
 
 if TYPE_CHECKING:
+    from domov.documents.index import Collection
     from domov.documents.library import Documents, Status
     from domov.documents.retrieval import Filters, Hit
 
@@ -154,8 +155,7 @@ def list_(as_json: bool) -> None:
             print_json([status_table(s) for s in found])
         elif found:
             rows = [
-                (s.collection.name, str(s.counts.read), str(s.counts.passages), ", ".join(s.collection.roots))
-                for s in found
+                (s.collection.name, str(s.counts.read), str(s.counts.passages), roots_of(s.collection)) for s in found
             ]
             print_table(("NAME", "FILES", "PASSAGES", "FROM"), rows)
         else:
@@ -199,6 +199,10 @@ def status_table(s: "Status") -> dict[str, Any]:
         **asdict(s.counts),
         "failures": failures,
     }
+
+
+def roots_of(collection: "Collection") -> str:
+    return ", ".join(map(printable, collection.roots))
 
 
 def printable(path: str) -> str:
@@ -303,7 +307,7 @@ def rm(name: str, yes: bool) -> None:
     async def work(domov: app.App, documents: "Documents") -> None:
         collection = documents.index.collection(name)
         if not yes:
-            click.confirm(f"Delete what is known of {name} ({', '.join(collection.roots)})?", abort=True, err=True)
+            click.confirm(f"Delete what is known of {name} ({roots_of(collection)})?", abort=True, err=True)
         documents.remove(name)
         say(f"{name} is deleted, and the file it was in is wiped; your own files are untouched")
 
