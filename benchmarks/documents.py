@@ -81,14 +81,13 @@ async def indexed(pages: Mapping[str, Page], folder: Path, embedder: Embedder) -
         vectors = await embedder.passages([text for _, text in batch])
         index.add_vectors(model, [(n, packed(v)) for (n, _), v in zip(batch, vectors, strict=True)])
     rows = index.ask("SELECT id, digest FROM content")
-    return Retriever(index), {int(str(n)): str(digest).rsplit("/", 1)[1] for n, digest in rows}
+    return Retriever(index), {int(n): str(digest).rsplit("/", 1)[1] for n, digest in rows}
 
 
 def ranked_by(retriever: Retriever, names: Mapping[int, str], weights: Mapping[str, float]) -> Rank:
     def rank(question: str, vector: Sequence[float]) -> list[str]:
         wanted = None if weights.get("meaning") == 0 else vector
-        more = {"weights": {**WEIGHTS, **weights}} if weights else {}
-        hits = retriever.find(question, wanted, count=60, **more)  # type: ignore[arg-type]
+        hits = retriever.find(question, wanted, count=60, weights={**WEIGHTS, **weights})
         return list(dict.fromkeys(names[hit.content] for hit in hits if hit.score > 0))
 
     return rank

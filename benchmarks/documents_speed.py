@@ -32,7 +32,7 @@ def grow(index: Index, wanted: int, *, seconds: float) -> tuple[int, float]:
     collection = index.add("speed", ["/speed"], now="")
     model = index.use_model("random", "random", DIMENSIONS)
     ((there,),) = index.ask("SELECT count(*) FROM passage")
-    start, first = time.perf_counter(), int(str(there))
+    start, first = time.perf_counter(), int(there)
     count, chance = first, random.Random(first)
     while count < wanted and time.perf_counter() - start < seconds:
         index.update(collection, new=[Seen(f"/speed/{count}", 1, 1, count)])

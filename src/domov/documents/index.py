@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from domov.documents.blocks import Parsed
 from domov.documents.chunks import Passage
@@ -95,7 +96,7 @@ class Index:
         except sqlite3.Error as error:
             raise translated(error, self.path) from error
 
-    def ask(self, query: str, *values: object) -> list[tuple[object, ...]]:
+    def ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with self._reading_lock, self.errors():
             return self._reading.execute(query, values).fetchall()
 
@@ -104,9 +105,9 @@ class Index:
     def collections(self) -> list[Collection]:
         roots: dict[object, list[str]] = {}
         for collection, path in self.ask("SELECT collection, path FROM root ORDER BY path"):
-            roots.setdefault(collection, []).append(from_blob(bytes(path)))  # type: ignore[call-overload]
+            roots.setdefault(collection, []).append(from_blob(path))
         rows = self.ask("SELECT id, name, paused FROM collection ORDER BY name")
-        return [Collection(int(str(i)), str(n), bool(p), tuple(roots.get(i, ()))) for i, n, p in rows]
+        return [Collection(i, n, bool(p), tuple(roots.get(i, ()))) for i, n, p in rows]
 
     def collection(self, name: str) -> Collection:
         """Raises NoSuchCollection, with the names there are."""
@@ -149,7 +150,7 @@ class Index:
 
     def counts(self, collection: Collection) -> Counts:
         states = {
-            str(state): (int(str(count)), int(str(size or 0)))
+            state: (count, size or 0)
             for state, count, size in self.ask(
                 "SELECT state, count(*), sum(size_bytes) FROM file WHERE collection=? GROUP BY state", collection.id
             )
@@ -166,15 +167,15 @@ class Index:
             states.get(READ, (0, 0))[0],
             states.get(FAILED, (0, 0))[0],
             size,
-            int(str(passages)),
-            int(str(embedded)),
+            passages,
+            embedded,
         )
 
     def failures(self, collection: Collection) -> list[tuple[str, str]]:
         rows = self.ask(
             "SELECT path, reason FROM file WHERE collection=? AND reason<>'' ORDER BY path", collection.id
         ) + self.ask("SELECT path, problem FROM root WHERE collection=? AND problem IS NOT NULL", collection.id)
-        return [(from_blob(bytes(path)), str(reason)) for path, reason in rows]  # type: ignore[call-overload]
+        return [(from_blob(path), str(reason)) for path, reason in rows]
 
     # files
 
@@ -182,7 +183,7 @@ class Index:
         rows = self.ask(
             "SELECT id, path, size_bytes, modified_ns, inode, state FROM file WHERE collection=?", collection.id
         )
-        known = (Known(i, from_blob(bytes(p)), s, m, n, t) for i, p, s, m, n, t in rows)  # type: ignore[arg-type,call-overload]
+        known = (Known(i, from_blob(p), s, m, n, t) for i, p, s, m, n, t in rows)
         return {file.path: file for file in known}
 
     def note_problems(self, collection: Collection, problems: Sequence[tuple[str, str]]) -> None:
@@ -223,7 +224,7 @@ class Index:
             " ON c.id=f.collection WHERE f.state='waiting' AND NOT c.paused ORDER BY f.size_bytes, f.id LIMIT ?",
             count,
         )
-        return [Known(i, from_blob(bytes(p)), s, m, n, t) for i, p, s, m, n, t in rows]  # type: ignore[arg-type,call-overload]
+        return [Known(i, from_blob(p), s, m, n, t) for i, p, s, m, n, t in rows]
 
     def note_failed(self, file: Known, reason: str) -> None:
         """Nothing of it can be searched any more; it is tried again when it changes."""
@@ -295,26 +296,26 @@ class Index:
 
     def model_of(self, digest: str) -> int | None:
         rows = self.ask("SELECT id FROM model WHERE digest=?", digest)
-        return int(str(rows[0][0])) if rows else None
+        return rows[0][0] if rows else None
 
     def serving(self) -> tuple[int, str, str, int] | None:
         """Number, name, digest and dimensions of the model whose vectors are searched; None before the first."""
         rows = self.ask("SELECT id, name, digest, dimensions FROM model WHERE serving")
-        return (int(str(rows[0][0])), str(rows[0][1]), str(rows[0][2]), int(str(rows[0][3]))) if rows else None
+        return rows[0] if rows else None
 
     def waiting_files(self) -> int:
         rows = self.ask(
             "SELECT count(*) FROM file f JOIN collection c ON c.id=f.collection"
             " WHERE f.state='waiting' AND NOT c.paused"
         )
-        return int(str(rows[0][0]))
+        return int(rows[0][0])
 
     def has_passages(self) -> bool:
         return bool(self.ask("SELECT 1 FROM passage LIMIT 1"))
 
     def missing_vectors(self, model: int) -> int:
         sql = "SELECT (SELECT count(*) FROM passage) - (SELECT count(*) FROM vector WHERE model=?)"
-        return int(str(self.ask(sql, model)[0][0]))
+        return int(self.ask(sql, model)[0][0])
 
     def without_vector(self, model: int, count: int, *, after: int = 0) -> list[tuple[int, str]]:
         """Passages that still need a vector, as they are to be embedded."""
@@ -326,7 +327,7 @@ class Index:
             model,
             count,
         )
-        return [(int(str(i)), embedded_text(str(title), str(titles), str(text))) for i, title, titles, text in rows]
+        return [(i, embedded_text(title, titles, text)) for i, title, titles, text in rows]
 
     def add_vectors(self, model: int, vectors: Sequence[tuple[int, bytes]]) -> None:
         with self.change() as database:

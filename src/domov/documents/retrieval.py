@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Lock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,7 +116,7 @@ class Retriever:
             *([] if allowed is None else [json.dumps(allowed.tolist())]),
             CANDIDATES,
         )
-        return [int(str(row[0])) for row in rows]
+        return [row[0] for row in rows]
 
     def _by_names(self, question: str, allowed: NDArray[np.int64] | None) -> list[int]:
         """The first passages of files whose names have words of the question."""
@@ -129,12 +130,12 @@ class Retriever:
             NAMED_FILES,
         )
         kept = None if allowed is None else set(allowed.tolist())
-        return [number for row in rows if (number := int(str(row[0]))) and (kept is None or number in kept)]
+        return [number for row in rows if (number := row[0]) and (kept is None or number in kept)]
 
     def _telling(self, words: Sequence[str]) -> Sequence[str]:
         """The rarest of the words, where ranking every passage that has any of them would take too long."""
         ((count,),) = self.index.ask("SELECT max(id) FROM passage")
-        last = int(str(count or 0))
+        last = int(count or 0)
         if last <= RANKED_PASSAGES or len(words) < 2:
             return words
         shares = sorted((self._share(word, last), place) for place, word in enumerate(words))
@@ -158,7 +159,7 @@ class Retriever:
                 start,
                 start + size,
             )
-            found += int(str(rows[0][0]))
+            found += rows[0][0]
         return found / SAMPLED_PASSAGES
 
     def _allowed(self, filters: Filters) -> NDArray[np.int64] | None:
@@ -174,7 +175,7 @@ class Retriever:
             f" JOIN collection c ON c.id=f.collection JOIN content k ON k.id=f.content WHERE {where}) ORDER BY id",
             *values,
         )
-        return np.fromiter((int(str(row[0])) for row in rows), np.int64, len(rows))
+        return np.fromiter((row[0] for row in rows), np.int64, len(rows))
 
     def matrix(self) -> Matrix | None:
         """The vectors that serve, kept in memory; what was added since the last look is read only."""
@@ -184,7 +185,7 @@ class Retriever:
                 return None
             model, _, _, dimensions = serving
             ((removals,),) = self.index.ask("SELECT value FROM counter WHERE name='removals'")
-            state = (model, int(str(removals)))
+            state = (model, removals)
             if state != self._matrix_of or self._matrix is None:
                 self._matrix, self._matrix_of = None, state
             after = int(self._matrix.ids[-1]) if self._matrix is not None else 0
@@ -192,11 +193,11 @@ class Retriever:
                 "SELECT passage, bytes FROM vector WHERE model=? AND passage>? ORDER BY passage", model, after
             )
             if rows:
-                new = matrix_of(rows, dimensions=dimensions)  # type: ignore[arg-type]
+                new = matrix_of(rows, dimensions=dimensions)
                 self._matrix = new if self._matrix is None else joined(self._matrix, new)
             return self._matrix
 
-    def _rows(self, numbers: Sequence[int], filters: Filters) -> dict[int, tuple[object, ...]]:
+    def _rows(self, numbers: Sequence[int], filters: Filters) -> dict[int, tuple[Any, ...]]:
         """What is told of passages, each under one of its files that the filters let through."""
         marks = ",".join("?" * len(numbers))
         where, values = _conditions(filters)
@@ -208,31 +209,11 @@ class Retriever:
             *numbers,
             *values,
         )
-        return {int(str(row[0])): row for row in rows}
+        return {row[0]: row for row in rows}
 
-    def _hit(self, row: tuple[object, ...], score: float, ranks: Mapping[str, int], cosine: float | None) -> Hit:
-        number, path, collection, title, titles, kind, text, page, last_page, line, last_line, *rest = row
-        content, place, author, date = rest
-        return Hit(
-            int(str(number)),
-            score,
-            ranks,
-            cosine,
-            from_blob(bytes(path)),  # type: ignore[call-overload]
-            str(collection),
-            str(title),
-            tuple(json.loads(str(titles))),
-            str(kind),
-            str(text),
-            page,  # type: ignore[arg-type]
-            last_page,  # type: ignore[arg-type]
-            line,  # type: ignore[arg-type]
-            last_line,  # type: ignore[arg-type]
-            int(str(content)),
-            int(str(place)),
-            str(author),
-            str(date),
-        )
+    def _hit(self, row: tuple[Any, ...], score: float, ranks: Mapping[str, int], cosine: float | None) -> Hit:
+        number, path, collection, title, titles, *rest = row
+        return Hit(number, score, ranks, cosine, from_blob(path), collection, title, tuple(json.loads(titles)), *rest)
 
     def passage(self, number: int, filters: Filters = EVERYTHING) -> Hit:
         """Raises NoSuchPassage, also for one that the filters leave out."""
@@ -249,14 +230,14 @@ class Retriever:
             hit.place - count,
             hit.place + count,
         )
-        numbers = [int(str(row[0])) for row in rows]
+        numbers = [row[0] for row in rows]
         told = self._rows(numbers, filters)
         return [self._hit(told[number], 0.0, {}, None) for number in numbers if number in told]
 
     def document(self, hit: Hit, filters: Filters = EVERYTHING, *, most_characters: float) -> list[Hit]:
         """All passages of the document that a passage is from; none where it is longer."""
         ((characters,),) = self.index.ask("SELECT characters FROM content WHERE id=?", hit.content)
-        return self.neighbours(hit, 1 << 40, filters) if int(str(characters)) <= most_characters else []
+        return self.neighbours(hit, 1 << 40, filters) if characters <= most_characters else []
 
 
 def fused(lists: Mapping[str, Sequence[int]], weights: Mapping[str, float]) -> dict[int, float]:
