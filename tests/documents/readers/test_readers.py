@@ -154,7 +154,7 @@ def test_json_is_told_by_paths() -> None:
     cells = {
         "cells": [{"cell_type": "markdown", "source": ["# T\n", "text"]}, {"cell_type": "code", "source": "x = 1"}]
     }
-    assert seen("json", json.dumps(cells), "a.ipynb") == [(("T",), "text")]
+    assert seen("json", json.dumps(cells), "a.ipynb") == [(("T",), "text"), (("T",), "x = 1")]
 
 
 def test_code_is_divided_at_definitions() -> None:
