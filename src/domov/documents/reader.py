@@ -6,6 +6,7 @@ or a crash ends this process and costs the one file that it was reading.
 A request is a line of JSON and then the bytes; an answer is a line with its length, then JSON.
 """
 
+import contextlib
 import gc
 import importlib
 import os
@@ -103,7 +104,8 @@ def limit() -> None:
 
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
         most = MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard)
-        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+        with contextlib.suppress(ValueError, OSError):  # macOS has the name, not always the limit
+            resource.setrlimit(resource.RLIMIT_AS, (most, hard))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
