@@ -137,6 +137,11 @@ class App:
 
             await watch(self.documents, seconds=seconds)
 
+    def close_documents(self) -> None:
+        """Closes their file, if it was ever opened."""
+        if "documents" in self.__dict__:
+            self.documents.close()
+
     def _embedder(self, name: str | None) -> "Embedder | None":
         """What makes vectors: the model of that name, or the one that is set; None where it is not here."""
         from domov.documents.embedding import Embedder

@@ -145,6 +145,18 @@ async def test_deleting_a_collection_leaves_nothing_in_the_file(home: Documents,
         home.index.collection("home")
 
 
+async def test_a_collection_that_is_deleted_while_it_is_read_leaves_nothing(home: Documents, folder: Path) -> None:
+    (folder / "late.txt").write_text("too late")
+
+    def remove(stage: Stage) -> None:
+        if stage.step == "reading" and home.index.collections():
+            home.remove("home")
+
+    await home.refresh(on_stage=remove)
+    assert home.index.ask("SELECT count(*) FROM content") == [(0,)]
+    assert home.index.ask("SELECT count(*) FROM passage") == [(0,)]
+
+
 async def test_what_two_collections_share_is_kept_once_and_until_the_last_goes(home: Documents, folder: Path) -> None:
     home.add([str(folder)], "other")
     await home.refresh()

@@ -36,6 +36,7 @@ def create(domov: App) -> FastAPI:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
         await domov.scheduler.close()
+        domov.close_documents()
 
     api = FastAPI(title="Domov", lifespan=lifespan, docs_url=None, redoc_url=None)
     api.include_router(model_list.router(domov))

@@ -242,9 +242,11 @@ class Index:
         return row is not None
 
     def store(self, file: Known, digest: str, kind: str, parsed: Parsed, passages: Sequence[Passage]) -> None:
-        """Takes in what a file says, and gives it to the file."""
+        """Takes in what a file says, and gives it to the file; nothing if its collection was removed meanwhile."""
         characters = sum(len(block.text) for block in parsed.blocks)
         with self.change() as database:
+            if not database.execute("SELECT 1 FROM file WHERE id=?", (file.id,)).fetchone():
+                return
             content = database.execute(
                 "INSERT INTO content(digest, kind, title, author, date, characters) VALUES(?, ?, ?, ?, ?, ?)",
                 (digest, kind, parsed.title, parsed.author, parsed.date, characters),
