@@ -94,8 +94,11 @@ def _add_collections(routes: APIRouter, domov: App) -> None:
             raise BadRequest(
                 "folders are not added over the API", hint="use `domov docs add`, or set add_folders_by_api = true"
             )
-        collection = await asyncio.to_thread(domov.documents.add, body.paths, body.name)
-        return {"name": collection.name, "roots": [_sayable(path) for path in collection.roots]}
+        documents = domov.documents
+        from domov.documents.library import sayable
+
+        collection = await asyncio.to_thread(documents.add, body.paths, body.name)
+        return {"name": collection.name, "roots": [sayable(path) for path in collection.roots]}
 
     @routes.put("/{name}/files/{file}")
     async def send(name: str, file: str, request: Request) -> dict[str, Any]:
@@ -118,25 +121,10 @@ def _add_collections(routes: APIRouter, domov: App) -> None:
 
 def _status(domov: App) -> dict[str, Any]:
     documents = domov.documents
-    rows = []
-    for s in documents.status():
-        failures = [{"path": _sayable(path), "reason": reason} for path, reason in s.failures]
-        roots = [_sayable(path) for path in s.collection.roots]
-        rows.append(
-            {
-                "name": s.collection.name,
-                "paused": s.collection.paused,
-                "roots": roots,
-                **asdict(s.counts),
-                "failures": failures,
-            }
-        )
+    from domov.documents.library import state
+
     stage = asdict(documents.stage) if documents.stage else None
-    return {"collections": rows, "stage": stage, "problem": documents.problem}
-
-
-def _sayable(path: str) -> str:
-    return path.encode("utf-8", "replace").decode()
+    return {"collections": [state(s) for s in documents.status()], "stage": stage, "problem": documents.problem}
 
 
 def _keep(domov: App, name: str, file: str, content: bytes) -> dict[str, Any]:
@@ -146,4 +134,4 @@ def _keep(domov: App, name: str, file: str, content: bytes) -> dict[str, Any]:
         raise BadRequest(
             f"not a file that is read: {ascii(file[:80])}", hint="its name needs an ending like .pdf or .html"
         )
-    return {"name": name, "path": _sayable(str(domov.documents.keep(name, file, content)))}
+    return {"name": name, "path": str(domov.documents.keep(name, file, content))}

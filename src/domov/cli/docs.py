@@ -1,7 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -152,7 +151,7 @@ def list_(as_json: bool) -> None:
     async def work(domov: app.App, documents: "Documents") -> None:
         found = documents.status()
         if as_json:
-            print_json([status_table(s) for s in found])
+            print_json(states(found))
         elif found:
             rows = [
                 (s.collection.name, str(s.counts.read), str(s.counts.passages), roots_of(s.collection)) for s in found
@@ -172,7 +171,7 @@ def status(as_json: bool) -> None:
     async def work(domov: app.App, documents: "Documents") -> None:
         found = documents.status()
         if as_json:
-            print_json([status_table(s) for s in found])
+            print_json(states(found))
             return
         rows = [_status_row(s) for s in found]
         if rows:
@@ -190,15 +189,10 @@ def _status_row(s: "Status") -> tuple[str, ...]:
     return s.collection.name, *(str(n) for n in (c.read, c.waiting, c.failed, c.passages, c.embedded)), state
 
 
-def status_table(s: "Status") -> dict[str, Any]:
-    failures = [{"path": printable(path), "reason": reason} for path, reason in s.failures]
-    return {
-        "name": s.collection.name,
-        "paused": s.collection.paused,
-        "roots": [printable(path) for path in s.collection.roots],
-        **asdict(s.counts),
-        "failures": failures,
-    }
+def states(statuses: "list[Status]") -> list[dict[str, Any]]:
+    from domov.documents.library import state
+
+    return [state(status) for status in statuses]
 
 
 def roots_of(collection: "Collection") -> str:

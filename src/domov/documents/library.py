@@ -239,5 +239,20 @@ def reference(hit: Hit) -> dict[str, Any]:
     """A passage as JSON tells it: where it is from, why it was found, and its text."""
     table = asdict(hit)
     del table["content"], table["place"]
-    path = hit.path.encode("utf-8", "replace").decode()
-    return {**table, "path": path, "file": path.rsplit(os.sep, 1)[-1], "ranks": dict(hit.ranks)}
+    return {**table, "path": sayable(hit.path), "file": sayable(os.path.basename(hit.path)), "ranks": dict(hit.ranks)}
+
+
+def state(status: Status) -> dict[str, Any]:
+    """A collection as JSON tells it: how far it is, and what could not be read."""
+    return {
+        "name": status.collection.name,
+        "paused": status.collection.paused,
+        "roots": [sayable(path) for path in status.collection.roots],
+        **asdict(status.counts),
+        "failures": [{"path": sayable(path), "reason": reason} for path, reason in status.failures],
+    }
+
+
+def sayable(path: str) -> str:
+    """A path that can be printed and sent, whatever bytes it has."""
+    return path.encode("utf-8", "replace").decode()
