@@ -6,7 +6,7 @@ QUESTION = Why would somebody run a language model on their own computer?
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: run test check format lint types docs docs-fresh bench bench-start bench-quick bench-fit bench-documents soak lock clean
+.PHONY: run test check format lint types docs docs-fresh bench bench-start bench-quick bench-dialects bench-fit bench-documents soak fuzz lock clean
 
 run: $(VENV)/installed
 	@if [ -n "$$PROMPT" ]; then $(BIN)/domov run $(STARTER) "$$PROMPT"; \
@@ -49,11 +49,20 @@ bench-start: $(VENV)/installed-dev
 bench-quick: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.engine --quick || test -s .cache/benchmarks/engine.json
 
+# Every dialect's speed and first word beside the worker itself; 100 streams at once.
+bench-dialects: $(VENV)/installed-dev
+	$(BIN)/python -m benchmarks.dialects
+
 # Mixed requests to one server for so long; fails if they leave anything behind. An hour is a good one.
 SECONDS = 3600
 soak: $(VENV)/installed-dev
 	$(BIN)/domov pull $(STARTER)
 	$(BIN)/python -m benchmarks.soak $(SECONDS)
+
+# schemathesis over the whole API, with so many examples for each route.
+EXAMPLES = 500
+fuzz: $(VENV)/installed-dev
+	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/api/test_fuzzing.py
 
 # Predicted against really allocated memory, every row; NAMES="mistral:7b" chooses models, NAMES=--speed compares speed.
 bench-fit: $(VENV)/installed-dev

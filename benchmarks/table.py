@@ -57,13 +57,10 @@ def shown(figure: float) -> str:
     return f"{figure:.0f}" if abs(figure) >= 100 else f"{figure:.3g}"
 
 
-HEADINGS = ("", "Domov", "xllamacpp", "figure", "must be", "")
-
-
-def as_text(rows: Sequence[Row]) -> str:
+def as_text(rows: Sequence[Row], *, beside: str = "xllamacpp") -> str:
     """A table for a terminal."""
-    lines = [HEADINGS, *(_cells(row) for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(HEADINGS))]
+    lines = [("", "Domov", beside, "figure", "must be", ""), *(_cells(row) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "".join(
         "  ".join(
             [line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:5], widths[1:5], strict=True)), line[5]]

@@ -73,24 +73,19 @@ def main() -> None:
 
 
 def commands() -> str:
-    return f"{MADE}# Commands\n\n{COMMANDS_INTRO}" + "".join(_command(name) for name in COMMANDS)
+    return f"{MADE}# Commands\n\n{COMMANDS_INTRO}" + "".join(_command(name, load(name)) for name in COMMANDS)
 
 
-def _command(name: str) -> str:
-    command: click.Command = load(name)
-    if not isinstance(command, click.Group):
-        return _page(command, name)
-    return "".join([_page(command, name), *(_page(c, f"{name} {n}") for n, c in command.commands.items())])
-
-
-def _page(command: click.Command, name: str) -> str:
+def _command(name: str, command: click.Command) -> str:
+    """A command, and under it the commands that it is a group of."""
     context = click.Context(command, info_name=f"domov {name}")
     usage = command.get_usage(context).removeprefix("Usage: ")
     help_text = "\n\n".join(map(_paragraph, inspect.cleandoc(command.help or "").split("\n\n")))
     records = [r for p in command.get_params(context) if (r := p.get_help_record(context)) and r[1]]
     options = _table(("Option", "What it does"), [(f"`{option}`", words) for option, words in records])
-    level = "#" * (2 + name.count(" "))
-    return f"\n{level} {name}\n\n```text\n{usage}\n```\n\n{help_text}\n\n{options}"
+    parts = command.commands.items() if isinstance(command, click.Group) else ()
+    text = f"\n{'###' if ' ' in name else '##'} {name}\n\n```text\n{usage}\n```\n\n{help_text}\n\n{options}"
+    return text + "".join(_command(f"{name} {part}", each) for part, each in parts)
 
 
 def _paragraph(text: str) -> str:

@@ -14,14 +14,14 @@ LAYERS = (
     ("cli",),
     ("api", "web"),
     ("app",),
-    ("route", "documents", "optimize", "tune", "chats"),
+    ("route", "documents", "optimize", "tune", "chats", "batches", "access"),
     ("engine", "meter"),
     ("sizing",),
     ("hardware", "store"),
-    ("outbound",),
+    ("outbound", "database"),
     ("config",),
     ("options",),
-    ("files",),
+    ("files", "migrations"),
     ("types", "errors", "units"),
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
@@ -103,8 +103,9 @@ def test_nothing_but_outbound_and_the_worker_engine_opens_connections() -> None:
         "api/client.py",
         "engine/connection.py",
         "engine/llamacpp.py",
+        "engine/paced.py",
         "engine/worker.py",
-        "api/server.py",
+        "api/listening.py",
         "engine/sandbox.py",
     }
     clients = {"aiohttp", "http.client", "urllib.request", "socket", "httpx", "requests", "ftplib", "smtplib"}

@@ -55,6 +55,19 @@ def test_a_mistake_is_an_error_that_names_key_value_and_choices(
         assert word in f"{caught.value.message} {caught.value.hint}"
 
 
+def test_a_list_stands_in_the_environment_with_commas(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('allowed_hosts = ["a.example", "b.example"]\nalso_listen = []\n')
+    assert load({"DOMOV_HOME": str(tmp_path)}).allowed_hosts == ("a.example", "b.example")
+    environ = {"DOMOV_HOME": str(tmp_path), "DOMOV_ALLOWED_HOSTS": " x.example, y.example ,"}
+    assert load(environ).allowed_hosts == ("x.example", "y.example")
+    assert load(environ | {"DOMOV_ALLOWED_HOSTS": ""}).allowed_hosts == ()
+    for wrong in ("allowed_hosts = 5", "allowed_hosts = [5]"):
+        (tmp_path / "config.toml").write_text(wrong)
+        with pytest.raises(BadOption, match="allowed_hosts") as caught:
+            load({"DOMOV_HOME": str(tmp_path)})
+        assert "list of texts" in caught.value.hint
+
+
 def test_a_mistake_in_the_environment_is_an_error_too(tmp_path: Path) -> None:
     with pytest.raises(BadOption, match="threads can't be 'many'"):
         load({"DOMOV_HOME": str(tmp_path), "DOMOV_THREADS": "many"})

@@ -13,9 +13,17 @@ from domov.api import server
 from domov.api.anthropic import errors as anthropic_errors
 from domov.api.anthropic import request as anthropic
 from domov.api.errors import STATUS
+from domov.api.kobold import fields as kobold_fields
+from domov.api.kobold import routes as kobold
+from domov.api.llamacpp import completion
+from domov.api.llamacpp import routes as llamacpp
+from domov.api.lmstudio import downloads, loading
+from domov.api.lmstudio import request as lmstudio
 from domov.api.ollama import bodies, fields, routes, storing
 from domov.api.ollama.messages import ChatMessage
-from domov.api.openai import chat, completions, native, vectors
+from domov.api.openai import batches, chat, completions, native, transcriptions, vectors
+from domov.api.openai import fields as openai_fields
+from domov.api.openai.responses import body
 from domov.cli import errors as cli_errors
 from domov.cli.main import COMMANDS
 from tests.api.conftest import serving
@@ -58,7 +66,16 @@ def test_every_field_of_a_request_is_documented() -> None:
     page = (ROOT / "docs" / "api.md").read_text("utf-8")
     kinds: tuple[type[BaseModel], ...] = (chat.ChatBody, completions.CompletionBody, native.InfillBody)
     kinds += (vectors.EmbeddingBody, vectors.RerankBody, native.TokenizeBody, native.DetokenizeBody)
-    names = {*(name for kind in kinds for name in kind.model_fields), *chat.UNSUPPORTED}
+    kinds += (completion.CompletionBody, completion.PromptObject, llamacpp.EmbeddingBody)
+    names = {*(name for kind in kinds for name in kind.model_fields), *chat.UNSUPPORTED, *completion.UNSUPPORTED}
+    assert [name for name in sorted(names) if f"`{name}`" not in page] == []
+
+
+def test_every_field_of_responses_files_batches_and_transcriptions_is_documented() -> None:
+    _, _, page = (ROOT / "docs" / "api.md").read_text("utf-8").partition("## Responses")
+    names = body.ResponseBody.model_fields.keys() - openai_fields.TextBody.model_fields.keys()
+    names |= {*body.UNSUPPORTED, *body.IGNORED, *batches.BatchBody.model_fields, "purpose", "expires_after"}
+    names |= {*transcriptions.FIELDS, *transcriptions.UNSUPPORTED, *transcriptions.IGNORED}
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []
 
 
@@ -66,6 +83,14 @@ def test_every_field_of_anthropics_requests_is_documented() -> None:
     _, _, page = (ROOT / "docs" / "api.md").read_text("utf-8").partition("## Anthropic")
     kinds: tuple[type[BaseModel], ...] = (anthropic.MessagesBody, anthropic.ToolBody)
     names = {*(name for kind in kinds for name in kind.model_fields), *anthropic.UNSUPPORTED}
+    assert [name for name in sorted(names) if f"`{name}`" not in page] == []
+
+
+def test_every_field_of_lm_studios_requests_is_documented() -> None:
+    _, _, page = (ROOT / "docs" / "api.md").read_text("utf-8").partition("## LM Studio")
+    kinds: tuple[type[BaseModel], ...] = (lmstudio.ChatBody, loading.LoadBody, loading.UnloadBody)
+    kinds += (downloads.DownloadBody,)
+    names = {name for kind in kinds for name in kind.model_fields}
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []
 
 
@@ -79,7 +104,22 @@ def test_every_field_of_ollamas_requests_is_documented() -> None:
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []
 
 
-STATUSES = sorted({*(s for _, s in STATUS), *(s for _, s, _ in anthropic_errors.STATUS), 403, 405, 413, 415})
+def test_every_field_of_kobolds_requests_is_documented() -> None:
+    _, _, page = (ROOT / "docs" / "api.md").read_text("utf-8").partition("## KoboldCpp")
+    kinds: tuple[type[BaseModel], ...] = (
+        kobold_fields.GenerateBody,
+        kobold.KeyBody,
+        kobold.CountBody,
+        kobold.DetokenizeBody,
+    )
+    kinds += (kobold.EmbeddingBody, kobold.StoryBody)
+    names = {name for kind in kinds for name in kind.model_fields}
+    assert [name for name in sorted(names) if f"`{name}`" not in page] == []
+
+
+STATUSES = sorted(
+    {*(s for _, s in STATUS), *(s for _, s, _ in anthropic_errors.STATUS), 401, 403, 405, 413, 415, 429, 431, 501}
+)
 
 
 @pytest.mark.parametrize("status", STATUSES)

@@ -25,6 +25,7 @@ from domov.engine import calibration
 from domov.engine.adapting import Adapting
 from domov.engine.calibration import Conditions, Tuning
 from domov.engine.connection import Care
+from domov.engine.fake import FakeEngine
 from domov.engine.launch import Endpoint, Launch
 from domov.engine.llamacpp import LlamaCpp
 from domov.engine.loading import cache_depends_on, resolved
@@ -33,14 +34,16 @@ from domov.engine.protocol import Engine
 from domov.engine.scheduler import Row, Scheduler
 from domov.engine.states import States, forget, state_key
 from domov.errors import BadName, EngineUnavailable, Refused
-from domov.files import make_folder
+from domov.files import write_atomically
 from domov.hardware.cpu import affinity, read_cpu
-from domov.hardware.load import read_load
+from domov.hardware.load import limited_group, read_load
 from domov.hardware.machine import Machine
 from domov.hardware.memory import read_memory
 from domov.hardware.survey import NO_CARDS, Found, find_cards, may_have_cards, survey
+from domov.meter.meter import Meter
 from domov.options import ModelOptions
 from domov.outbound import SILENCE_SECONDS, Outbound
+from domov.outbound import Row as Connection
 from domov.sizing.choice import Offer, offers
 from domov.sizing.plan import Plan, Wishes, fallbacks, make_plan
 from domov.sizing.projector import projector_bytes
@@ -53,7 +56,16 @@ from domov.store.models import Model, Models, now
 from domov.store.names import PathName, parse
 from domov.store.pull import Puller
 from domov.store.shape import ModelShape, shape_of
-from domov.types import Overflow
+from domov.types import Happening, ModelNoted, Overflow, Spent
+
+if TYPE_CHECKING:
+    from domov.access.access import Access
+    from domov.batches.files import Files
+    from domov.batches.jobs import Jobs
+    from domov.chats.answers import Answers
+    from domov.database import Database
+
+MOST_NOTES = 1000  # of plans
 
 if TYPE_CHECKING:
     from domov.documents.embedding import Embedder
@@ -69,6 +81,43 @@ class App:
         return Models(self.config.models, catalogue.load())
 
     @cached_property
+    def database(self) -> "Database":
+        """What is kept in domov.db, opened at its first use. Raises HomeUnusable, DiskFull, Broken."""
+        from domov.database import open_database  # slow to import, and many commands need no database
+
+        return open_database(self.config.database)
+
+    @cached_property
+    def answers(self) -> "Answers":
+        from domov.chats.answers import Answers
+
+        return Answers(self.database)
+
+    @cached_property
+    def access(self) -> "Access":
+        """Who may call the server."""
+        from domov.access.access import Access
+        from domov.access.audit import Audit
+
+        return Access(lambda: self.database, Audit(self.config.logs), os.environ.get("DOMOV_API_KEY"))
+
+    def _count_tokens(self, happening: Happening | Connection) -> None:
+        if isinstance(happening, Spent) and "access" in self.__dict__:  # where nobody has called, nobody's are counted
+            self.access.count_tokens(happening.tokens)
+
+    @cached_property
+    def files(self) -> "Files":
+        from domov.batches.files import Files
+
+        return Files(self.database, self.config.files)
+
+    @cached_property
+    def jobs(self) -> "Jobs":
+        from domov.batches.jobs import Jobs
+
+        return Jobs(self.database)
+
+    @cached_property
     def scheduler(self) -> Scheduler:
         return Scheduler(
             self._open_planned,
@@ -76,7 +125,20 @@ class App:
             free_bytes=lambda: read_memory().free_bytes,
             keep_alive_seconds=self.config.keep_alive_seconds,
             when_loaded=self._note_plan,
+            tell=self.meter.tell,
         )
+
+    @cached_property
+    def asked_options(self) -> dict[str, dict[str, Any]]:
+        """What a program asked for, by the names of models, when it had them loaded: it stands above all settings."""
+        return {}
+
+    @cached_property
+    def meter(self) -> Meter:
+        """Tells those who keep count what happens here."""
+        meter = Meter()
+        meter.add(self._count_tokens)
+        return meter
 
     def loaded_as(self, model: Model) -> Hashable:
         """The same for names of one file with the same options: one worker runs them."""
@@ -88,22 +150,23 @@ class App:
         return forget(self.config.states, conversation)
 
     def _note_plan(self, row: Row) -> None:
-        """One line more of what was predicted for a model and what it took, in logs/plans.jsonl."""
+        """One line more of what was predicted for a model and what it took, in logs/plans.jsonl, the newest last."""
+        path = self.config.logs / "plans.jsonl"
         with contextlib.suppress(Refused, OSError):  # a full disk is no reason to refuse the request
-            make_folder(self.config.logs)
-            with open(self.config.logs / "plans.jsonl", "ab") as file:
-                file.write(orjson.dumps({"at": now(), **asdict(row)}) + b"\n")
+            lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+            line = orjson.dumps({"at": now(), **asdict(row)}) + b"\n"
+            write_atomically(path, b"".join([*lines[1 - MOST_NOTES :], line]))
 
     @cached_property
     def adapting(self) -> Adapting | None:
         """Who decides on the threads of running models; None where a setting forbids it."""
         if not self.config.adapt_threads:
             return None
-        cpu = read_cpu()
+        cpu, group = read_cpu(), limited_group()
         return Adapting(
             processors=cpu.logical,
             quota=cpu.quota,
-            read=lambda pids: read_load(pids, processors=frozenset(affinity())),
+            read=lambda pids: read_load(pids, processors=affinity(), group=group),
         )
 
     @cached_property
@@ -157,7 +220,12 @@ class App:
     async def outbound(self, *, silence_seconds: float = SILENCE_SECONDS) -> AsyncIterator[Outbound]:
         """The one door, for as long as the block lasts."""
         ledger = self.config.logs / "outbound.jsonl"
-        async with Outbound(ledger, offline=self.config.offline, silence_seconds=silence_seconds) as outbound:
+        async with Outbound(
+            ledger,
+            offline=self.config.offline,
+            silence_seconds=silence_seconds,
+            recorded=self.meter.tell,
+        ) as outbound:
             yield outbound
 
     @asynccontextmanager
@@ -179,8 +247,11 @@ class App:
         """This machine as it is now; with `measure`, its speeds taken if they are not known yet (some seconds)."""
         return survey(self.config.home, found=self._cards, measure=measure)
 
-    def plan(self, shape: ModelShape, options: ModelOptions | None = None) -> Plan:
-        """With what settings a model of this shape is loaded here and now."""
+    def plan(self, shape: ModelShape, options: ModelOptions | None = None, *, idle_bytes: int = 0) -> Plan:
+        """With what settings a model of this shape is loaded here and now.
+
+        idle_bytes  main memory that would be free when it is needed
+        """
         wanted = options or ModelOptions()
         slots = wanted.slots or self.config.slots
         wishes = Wishes(
@@ -195,6 +266,7 @@ class App:
         )
         found = self._cards if may_have_cards() else NO_CARDS
         machine = survey(self.config.home, found=found)
+        machine = replace(machine, free_ram_bytes=min(machine.ram_bytes, machine.free_ram_bytes + idle_bytes))
         stretched = replace(shape, trained_context_tokens=int(shape.trained_context_tokens * wanted.rope_factor))
         return replace(make_plan(stretched, machine, wishes), slots=slots)
 
@@ -253,11 +325,13 @@ class App:
         cpu = read_cpu()
         return Conditions(" ".join(map(str, self._engine_build())), cpu.name, cpu.usable_cores)
 
-    def _open_planned(self, model: Model) -> tuple[Engine, Plan]:
+    def _open_planned(self, model: Model, idle_bytes: int = 0) -> tuple[Engine, Plan]:
         header = model.header()
         tuning = self.tuning(model)
         options = self._resolved(model, header, tuning)
-        plan = self.plan(shape_of(header, name=model.name), options)
+        plan = self.plan(shape_of(header, name=model.name), options, idle_bytes=idle_bytes)
+        if self.config.engine == "fake":
+            return FakeEngine(context_tokens=plan.context_tokens), plan
         states = self._states(model, options)
         launch = self._launch(model, options, plan, states=states, spin_count=tuning.spin_count)
         set_by_hand = self._wanted(model, Tuning())
@@ -268,6 +342,7 @@ class App:
             overflow=cast(Overflow, self.config.overflow),
             states=states,
             adapting=None if self.config.threads or set_by_hand.threads else self.adapting,
+            happened=lambda what: self.meter.tell(ModelNoted(model.name, what)),
         )
         rest = [smaller(launch, fallback) for fallback in _a_few(list(fallbacks(plan)))]
         return LlamaCpp(launch, name=model.name, log=log, care=care, smaller=rest), plan
@@ -312,7 +387,10 @@ class App:
     def _wanted(self, model: Model, tuning: Tuning) -> ModelOptions:
         """The options as they are set, with names of files as they stand there."""
         names = [key for key in self.config.models_set if key != model.name and self._means(key, model)]
-        return self.config.options_of([*names, model.name], tuning.options)
+        preset = model.manifest.preset
+        told = {**tuning.options, **preset.options} if preset else tuning.options
+        set_by_hand = self.config.options_of([*names, model.name], told)
+        return replace(set_by_hand, **self.asked_options.get(model.name, {}))
 
     def _means(self, key: str, model: Model) -> bool:
         """Whether a key of the tables [models."KEY"] leads to the model."""

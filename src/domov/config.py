@@ -19,13 +19,35 @@ ALL_MODELS = "*"  # the table whose options hold for every model
 @dataclass(frozen=True, slots=True)
 class Config:
     home: Path
-    host: str = setting("127.0.0.1", "Address that `domov serve` listens on; only loopback addresses so far.")
+    host: str = setting(
+        "127.0.0.1",
+        "Address that `domov serve` listens on; `0.0.0.0` is all of this computer's. On any but loopback addresses "
+        "callers need a key.",
+    )
     port: int = setting(36668, "Port that `domov serve` listens on.", least=0, most=65535)
+    also_listen: tuple[str, ...] = setting(
+        (), "More addresses to listen on, as `127.0.0.1:11434`; with `http://` before it without TLS."
+    )
+    require_keys: bool = setting(False, "Ask callers for a key on loopback addresses, too.")
+    allowed_hosts: tuple[str, ...] = setting(
+        (), "Names that this server may be called by, besides addresses and localhost; `*.example.org` is all below it."
+    )
+    allowed_origins: tuple[str, ...] = setting(
+        (), "Web pages that may call this server, by their origin, as `https://chat.example.org`."
+    )
+    trusted_proxies: tuple[str, ...] = setting(
+        (), "Addresses or networks of reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed."
+    )
+    tls_cert: str = setting("", "File with the certificate chain, in PEM; with it the server speaks HTTPS.")
+    tls_key: str = setting("", "File with the private key of the certificate, in PEM.")
+    most_body_megabytes: int = setting(64, "Largest body of a request.", least=1, most=4096)
+    most_head_kilobytes: int = setting(64, "Largest head of a request: its first line and headers.", least=4, most=1024)
     offline: bool = setting(False, "Forbid every outbound connection.")
     engine: str = setting(
         "xllamacpp",
-        "What runs the models: the llama.cpp inside Domov, or a `llama-server` found on this machine.",
-        choices=("xllamacpp", "llama-server"),
+        "What runs the models: the llama.cpp inside Domov, a `llama-server` found on this machine, or nothing: `fake` "
+        "gives back the last words that it is sent, for tests of programs.",
+        choices=("xllamacpp", "llama-server", "fake"),
     )
     llama_server: str = setting("llama-server", "The `llama-server` binary: a name on PATH, or a path.")
     context_tokens: int = setting(
@@ -46,6 +68,11 @@ class Config:
     )
     slots: int = setting(2, "Conversations that one model carries on at the same time.", least=1, most=64)
     queue: int = setting(64, "Requests to one model that may wait; more are told to come back later.", least=0)
+    patience_seconds: int = setting(
+        20,
+        "How long a client may take to send the head of a request, and then its body, with a second more for 10 kB.",
+        least=1,
+    )
     keep_alive_seconds: int = setting(
         300, "How long a model stays loaded after its last answer; -1 is for ever.", least=-1
     )
@@ -55,6 +82,10 @@ class Config:
     saved_states_megabytes: int = setting(
         4096, "Room on disk for what models have read; what was used longest ago goes first.", least=0
     )
+    answers: int = setting(
+        10_000, "Responses kept for `previous_response_id` at most; the oldest go first.", least=0, most=1_000_000
+    )
+    answers_days: int = setting(30, "How long a response is kept.", least=0, most=36_500)
     sandbox: bool = setting(
         True, "Run models where they can reach no network and no other files (Linux; elsewhere no effect)."
     )
@@ -90,6 +121,14 @@ class Config:
     @property
     def logs(self) -> Path:
         return self.home / "logs"
+
+    @property
+    def database(self) -> Path:
+        return self.home / "domov.db"
+
+    @property
+    def files(self) -> Path:
+        return self.home / "files"
 
     @property
     def calibrations(self) -> Path:

@@ -11,13 +11,18 @@
         NoSuchChat
         NoSuchCollection
         NoSuchPassage
+        NoSuchAnswer        a kept answer that a request wants to go on from
+        NoSuchFile          a file that was sent, or that a batch has written
+        NoSuchBatch
+      NoSuchKey           a caller's key
       NoServer            no `domov serve` runs with this home
       Refused             allowed in principle, not here and now
         Offline             a connection while offline mode is on
         PortInUse
         HomeUnusable        DOMOV_HOME can't be read or written
         DiskFull
-        Busy                more requests than it takes: come back in `retry_seconds`
+        NotPermitted        the caller's key does not give this
+      Busy                more requests than it takes: come back in `retry_seconds`
       Broken              a part outside this process failed
         BadModelFile        not a model, or a damaged one
         DownloadFailed      a hub or index answered with something else than the file
@@ -75,6 +80,18 @@ class NoSuchCollection(NotFound): ...
 class NoSuchPassage(NotFound): ...
 
 
+class NoSuchAnswer(NotFound): ...
+
+
+class NoSuchFile(NotFound): ...
+
+
+class NoSuchBatch(NotFound): ...
+
+
+class NoSuchKey(NotFound): ...
+
+
 class NoServer(NotFound): ...
 
 
@@ -91,6 +108,9 @@ class HomeUnusable(Refused): ...
 
 
 class DiskFull(Refused): ...
+
+
+class NotPermitted(Refused): ...
 
 
 class Busy(Refused):

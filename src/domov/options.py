@@ -14,7 +14,7 @@ from domov.errors import BadOption
 
 Task = Literal["chat", "embedding", "reranking"]
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
-KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", tuple: "a list of texts"}
 # What llama.cpp can keep keys and values in (common/arg.cpp, kv_cache_types).
 CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
 
@@ -89,6 +89,7 @@ class ModelOptions:
     pooling: str = setting(
         "", "How an embedding is made of its tokens; empty is as the file says.", choices=("", "mean", "cls", "last")
     )
+    chat_template: str = setting("", "A chat template (Jinja) in place of the file's own.")
     prompt_cache_mib: int = setting(
         0, "Main memory for prompts read before, beside the slots and what is kept on disk.", least=0, most=1 << 20
     )
@@ -118,6 +119,8 @@ def checked(f: Field[Any], value: Any, *, name: str) -> Any:
         value = int(value)
     elif wanted is float and type(value) is int:
         value = float(value)
+    elif wanted is tuple:
+        value = _as_texts(value)
     expected = " or ".join(c or '""' for c in f.metadata["choices"]) or KINDS[wanted]
     if type(value) is not wanted or (f.metadata["choices"] and value not in f.metadata["choices"]):
         raise BadOption(f"setting {name} can't be {value!r}", hint=f"it takes {expected}")
@@ -170,6 +173,13 @@ def _adapters(value: Any, name: str) -> tuple[AdapterFile, ...]:
             raise BadOption(f"setting {name} can't have the scale {scale!r}", hint=takes)
         found.append(AdapterFile(table["file"], float(scale)))
     return tuple(found)
+
+
+def _as_texts(value: Any) -> Any:
+    """A list of texts; in the environment they stand in one, with commas between them."""
+    texts = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+    is_list = isinstance(texts, list) and all(isinstance(text, str) for text in texts)
+    return tuple(texts) if is_list else value
 
 
 def _as_bool(value: Any) -> Any:

@@ -11,7 +11,7 @@ import ipaddress
 import os
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -42,8 +42,19 @@ class Row:
 class Outbound:
     """Makes requests for the gateway. Open it as an async context manager; it owns its connections."""
 
-    def __init__(self, ledger: Path, *, offline: bool, silence_seconds: float = SILENCE_SECONDS) -> None:
-        """silence_seconds  how long a host may say nothing before the connection counts as broken"""
+    def __init__(
+        self,
+        ledger: Path,
+        *,
+        offline: bool,
+        silence_seconds: float = SILENCE_SECONDS,
+        recorded: Callable[[Row], None] = lambda row: None,
+    ) -> None:
+        """
+        silence_seconds  how long a host may say nothing before the connection counts as broken
+        recorded         is told of each row of the ledger
+        """
+        self._recorded = recorded
         self.ledger, self.offline, self.silence_seconds = ledger, offline, silence_seconds
         self._sessions: dict[tuple[bool, bool], aiohttp.ClientSession] = {}  # by `_connections`' arguments
 
@@ -170,7 +181,9 @@ class Outbound:
     def _record(self, url: str, reason: str, outcome: str) -> None:
         parts = urlsplit(url)
         moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        self._append(orjson.dumps(asdict(Row(moment, reason, parts.hostname or "", parts.path, outcome))) + b"\n")
+        row = Row(moment, reason, parts.hostname or "", parts.path, outcome)
+        self._append(orjson.dumps(asdict(row)) + b"\n")
+        self._recorded(row)
 
     def _check_ledger(self) -> None:
         """No connection is made that could not be written down."""

@@ -11,6 +11,10 @@ Role = Literal["system", "user", "assistant", "tool"]
 StopReason = Literal["stop", "length", "tool_calls"]
 Priority = Literal["interactive", "batch"]
 Overflow = Literal["drop_oldest", "keep_ends", "stop"]
+Task = Literal["chat", "completion", "embedding", "reranking"]
+Incident = Literal["state_saved", "state_restored", "worker_died"]
+Leaving = Literal["evicted", "expired", "asked"]
+Outcome = Literal["answered", "refused", "busy", "failed", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +222,47 @@ class Done:
 
 
 Event = TextDelta | ReasoningDelta | ToolCallDelta | Progress | Done
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What one request to one model took, told when it has ended, however it did."""
+
+    model: str
+    task: Task
+    outcome: Outcome
+    seconds: float  # from asking to the end, waiting and loading included
+    first_seconds: float | None = None  # from asking to the first piece of the answer
+    usage: Usage | None = None  # None: the engine did not come to tell
+    pieces: int = 0  # of the answer, also where it was cut short: about one a token
+
+    @property
+    def tokens(self) -> int:
+        """Read and written; of an answer that was cut short the pieces, which are all that is known."""
+        return self.usage.prompt_tokens + self.usage.answer_tokens if self.usage else self.pieces
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLoaded:
+    model: str
+    seconds: float | None  # None: it could not be loaded
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLeft:
+    model: str
+    reason: Leaving
+
+
+@dataclass(frozen=True, slots=True)
+class ModelNoted:
+    """What happened to a loaded model beside its answers."""
+
+    model: str
+    what: Incident
+
+
+Happening = Spent | ModelLoaded | ModelLeft | ModelNoted
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from tests.conftest import domov, environment
 class Server:
     port: int
     process: "subprocess.Popen[str]"
+    home: Path
 
     @property
     def url(self) -> str:
@@ -35,7 +36,7 @@ def serving(home: Path, **more: str) -> Iterator[Server]:
         found = re.search(r":(\d+)/v1", words)
         assert found, words
         try:
-            yield Server(int(found[1]), process)
+            yield Server(int(found[1]), process, home)
         finally:
             process.terminate()
             process.wait(10)
@@ -65,4 +66,23 @@ def able(starter: Model, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         done = domov(home, "pull", str(path), "--name", name)
         assert done.returncode == 0, done.stderr
     with serving(home) as server:
+        yield server
+
+
+LITTLE = "little:1m"
+
+
+def little_home(home: Path) -> Path:
+    """A home with one small model, LITTLE."""
+    file = home / "little.gguf"
+    file.write_bytes(gguf_files.bert())
+    done = domov(home, "pull", str(file), "--name", LITTLE)
+    assert done.returncode == 0, done.stderr
+    return home
+
+
+@pytest.fixture(scope="session")
+def fake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose one model, LITTLE, gives back what it is sent: for all that is no matter of the model."""
+    with serving(little_home(tmp_path_factory.mktemp("home")), DOMOV_ENGINE="fake") as server:
         yield server

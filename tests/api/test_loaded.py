@@ -86,18 +86,44 @@ async def test_too_many_requests_are_told_when_to_come_back_and_the_others_answe
     assert "waiting already" in refused.json()["error"]["message"]
 
 
-def test_a_client_that_reads_nothing_holds_up_nobody(server: Server) -> None:
-    content = json.dumps(body(600, stream=True, ignore_eos=True)).encode()
-    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(content)}\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", server.port)) as lazy:
-        lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        lazy.sendall(head.encode() + content)
-        time.sleep(1)
-        assert chat(server, 3).status_code == 200
-    end = time.monotonic() + 10
-    while any(row["running"] for row in loaded(server)) and time.monotonic() < end:
+ENDLESS = {"model": STARTER, "messages": MESSAGES, "stream": True}
+STREAMS: dict[str, dict[str, object]] = {
+    "/v1/chat/completions": ENDLESS | {"max_tokens": 200, "ignore_eos": True},
+    "/v1/messages": ENDLESS | {"max_tokens": 200},
+    "/api/chat": ENDLESS | {"options": {"num_predict": 200}},
+}
+
+
+def lazy(server: Server, path: str) -> socket.socket:
+    """A client that asks and reads nothing."""
+    content = json.dumps(STREAMS[path]).encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head += f"Content-Length: {len(content)}\r\n\r\n"
+    client = socket.create_connection(("127.0.0.1", server.port))
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.sendall(head.encode() + content)
+    return client
+
+
+def wait_until(server: Server, *, runs: bool) -> None:
+    end = time.monotonic() + 60
+    while any(row["running"] for row in loaded(server)) != runs and time.monotonic() < end:
         time.sleep(0.05)
-    assert not any(row["running"] for row in loaded(server))
+    assert any(row["running"] for row in loaded(server)) == runs
+
+
+def test_a_client_that_reads_nothing_holds_up_nobody(server: Server) -> None:
+    with lazy(server, "/v1/chat/completions"):
+        wait_until(server, runs=True)
+        assert chat(server, 3).status_code == 200
+        wait_until(server, runs=False)  # its answer is made, whether it reads it or not
+
+
+@pytest.mark.parametrize("path", STREAMS)
+def test_a_client_that_vanishes_ends_its_answer(server: Server, path: str) -> None:
+    with lazy(server, path):
+        wait_until(server, runs=True)
+    wait_until(server, runs=False)
 
 
 @pytest.mark.parametrize("path", ["load", "unload"])

@@ -1,6 +1,5 @@
 """Several answers to one request, by an engine without a model."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
@@ -39,15 +38,6 @@ async def test_answers_are_made_at_the_same_time_within_the_slots(slots: int, co
     answers = await collected(engine, several(STORY, count))
     assert [answer.text for answer in answers] == [STORY.messages[0].text] * count
     assert engine.most == at_once
-
-
-async def test_a_reader_that_is_slow_holds_no_slot() -> None:
-    engine = Slotted(1)
-    async with aclosing(all_events(engine, [STORY])) as events:  # type: ignore[type-var]
-        await anext(aiter(events))
-        while engine.running:
-            await asyncio.sleep(0.001)
-        assert len([event async for event in events]) == len(STORY.messages[0].text.split())
 
 
 async def test_a_reader_that_leaves_ends_all_answers() -> None:

@@ -15,6 +15,7 @@ from domov.errors import BadOption
 from domov.options import AdapterFile, ModelOptions
 
 CHANGED = {
+    "chat_template": "{{ messages[0]['content'] }}",
     "slots": 3,
     "shared_cache": True,
     "batch_threads": 7,

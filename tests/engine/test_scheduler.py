@@ -19,7 +19,7 @@ from domov.sizing.offload import RAM, Share
 from domov.sizing.plan import Plan
 from domov.store.manifest import Manifest, Source
 from domov.store.models import Model
-from domov.types import ChatRequest, Message
+from domov.types import ChatRequest, Message, Spent
 
 MODEL_BYTES = 100
 
@@ -37,6 +37,7 @@ class Shelf:
     broken: set[str] = field(default_factory=set)
     options: dict[str, int] = field(default_factory=dict)
     opened: list[str] = field(default_factory=list)
+    idle_bytes: list[int] = field(default_factory=list)  # told at each opening
     time_seconds: float = 0.0
 
     def model(self, name: str, file: str = "") -> Model:
@@ -49,8 +50,9 @@ class Shelf:
     def key(self, model: Model) -> tuple[object, ...]:
         return model.path, model.path.stat().st_mtime_ns, self.options.get(model.name)
 
-    def open(self, model: Model) -> tuple["Shelved", Plan]:
+    def open(self, model: Model, idle_bytes: int) -> tuple["Shelved", Plan]:
         self.opened.append(model.name)
+        self.idle_bytes.append(idle_bytes)
         plan = Plan(context_tokens=64, slots=2, threads=1, weights_bytes=0, cache_bytes=MODEL_BYTES)
         return Shelved(self, model.name), plan
 
@@ -112,6 +114,22 @@ async def test_the_least_recently_used_model_makes_room(scheduler: Scheduler, sh
         await answer(scheduler, shelf, name)
     assert shelf.happened == ["+a", "+b", "-b", "+c"]
     assert [row.model for row in scheduler.rows()] == ["c", "a"]
+
+
+async def test_tokens_are_told_in_full_at_the_end_and_by_pieces_where_an_answer_is_cut_short(
+    scheduler: Scheduler, shelf: Shelf
+) -> None:
+    told: list[int] = []
+    scheduler.tell = lambda happening: told.append(happening.tokens) if isinstance(happening, Spent) else None
+    await answer(scheduler, shelf, "a", ask("one two three"))
+    assert told == [3 + 3]  # a word of the fake's is a token
+    async with aclosing(scheduler.engine_for(shelf.model("a")).stream(ask("w " * 50))) as cut:  # type: ignore[type-var]
+        for _ in range(7):
+            await anext(aiter(cut))
+    assert told[1:] == [7]
+    engine = scheduler.engine_for(shelf.model("a"))
+    read = [(await engine.embed(["one two"])).tokens, (await engine.rerank("one", ["two"])).tokens]
+    assert told[2:] == read and min(read) > 0
 
 
 async def test_a_running_model_is_never_ended_to_make_room(scheduler: Scheduler, shelf: Shelf) -> None:
@@ -314,12 +332,20 @@ async def test_models_may_come_while_others_forget(scheduler: Scheduler, shelf: 
     assert "b" in shelf.loaded
 
 
+async def test_a_plan_counts_on_the_memory_that_idle_models_would_give_back(scheduler: Scheduler, shelf: Shelf) -> None:
+    await answer(scheduler, shelf, "a")
+    async with aclosing(scheduler.engine_for(shelf.model("b")).stream(ask("w " * 50))) as running:  # type: ignore[type-var]
+        await anext(aiter(running))
+        await answer(scheduler, shelf, "c")
+    assert shelf.idle_bytes == [0, MODEL_BYTES, MODEL_BYTES]  # b runs while c is planned
+
+
 async def test_what_lies_on_a_card_takes_no_main_memory(shelf: Shelf) -> None:
     card = Share("CUDA0", weights_bytes=400, cache_bytes=0, compute_bytes=0, free_bytes=1000)
     ram = Share(RAM, weights_bytes=0, cache_bytes=MODEL_BYTES, compute_bytes=0, free_bytes=1000)
 
-    def on_a_card(model: Model) -> tuple[Engine, Plan]:
-        engine, plan = shelf.open(model)
+    def on_a_card(model: Model, idle_bytes: int) -> tuple[Engine, Plan]:
+        engine, plan = shelf.open(model, idle_bytes)
         return engine, replace(plan, weights_bytes=400, devices=(card, ram))
 
     scheduler = Scheduler(on_a_card, key=shelf.key, free_bytes=shelf.free_bytes, keep_alive_seconds=-1)

@@ -122,10 +122,13 @@ def test_adapters_are_checked_by_their_place() -> None:
         chat_fields(ChatRequest("m", HI, adapters=(Adapter(2, 0.5),)), TRAITS)
 
 
+GIF = b"GIF89a\x01\x00\x01\x00"
+
+
 def test_pictures_and_sounds_go_to_models_that_take_them_only() -> None:
-    messages = (Message("user", ("Look:", Media("image", b"\x01", "image/png"), Media("audio", b"\x02", "audio/wav"))),)
+    messages = (Message("user", ("Look:", Media("image", GIF, "image/gif"), Media("audio", b"\x02", "audio/wav"))),)
     content = chat_fields(ChatRequest("m", messages), Traits(10, sees=True, hears=True))["messages"][0]["content"]
-    assert content[1]["image_url"]["url"] == "data:image/png;base64,AQ=="
+    assert content[1]["image_url"]["url"] == "data:image/gif;base64,R0lGODlhAQABAA=="
     assert content[2]["input_audio"] == {"data": "Ag==", "format": "wav"}
     for traits in (Traits(10), Traits(10, sees=True), Traits(10, hears=True)):
         with pytest.raises(BadRequest, match="takes no"):

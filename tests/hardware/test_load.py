@@ -1,9 +1,10 @@
 import os
 import time
+from pathlib import Path
 
 import pytest
 
-from domov.hardware.load import Load, neighbours_processors, others_processors, read_load
+from domov.hardware.load import Load, limited_group, neighbours_processors, others_processors, read_load
 
 
 def test_others_are_all_but_our_own() -> None:
@@ -39,3 +40,18 @@ def test_the_real_counters_grow_with_work() -> None:
     after = read_load([os.getpid(), 2**22 + 1], processors=processors)
     assert after.own_seconds[os.getpid()] - before.own_seconds[os.getpid()] >= 0.15
     assert after.busy_seconds - before.busy_seconds >= 0.15
+
+
+def test_the_group_that_is_counted_is_the_one_that_limits(tmp_path: Path) -> None:
+    own = tmp_path / "sys/fs/cgroup/users/anna"
+    own.mkdir(parents=True)
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("0::/users/anna\n")
+    (own / "cpu.max").write_text("max 100000\n")
+    assert limited_group(tmp_path) is None
+    (own.parent / "cpu.max").write_text("150000 100000\n")
+    group = limited_group(tmp_path)
+    assert group == own.parent / "cpu.stat"
+    assert read_load([], processors=frozenset(), group=group).group_seconds is None  # not there
+    group.write_text("usage_usec 2500000\nuser_usec 1\n")
+    assert read_load([], processors=frozenset(), group=group).group_seconds == 2.5

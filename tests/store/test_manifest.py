@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from domov.errors import BadModelFile
 from domov.store.manifest import Manifest, Source, from_json, to_json
+from domov.store.preset import preset
 
 PATH = Path("/home/models/manifests/tiny.json")
 MANIFEST = Manifest(
@@ -38,6 +40,30 @@ def test_a_manifest_is_read_as_it_was_written() -> None:
     assert from_json(to_json(MANIFEST), path=PATH) == MANIFEST
 
 
+def test_a_preset_is_read_as_it_was_written_and_older_ones_know_that_they_can_not() -> None:
+    given = preset({"system": "Be kind.", "parameters": {"stop": ["a", "b"], "temperature": 0.5}})
+    content = to_json(replace(MANIFEST, preset=given))
+    assert from_json(content, path=PATH).preset == given
+    assert orjson.loads(content)["format"] == 2 and orjson.loads(to_json(MANIFEST))["format"] == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        5,
+        {},
+        {"system": 1, "template": "", "messages": [], "parameters": []},
+        {"system": "", "template": None, "messages": [], "parameters": []},
+        {"system": "", "template": "", "messages": [["tool", "x"]], "parameters": []},
+        {"system": "", "template": "", "messages": [["user"]], "parameters": []},
+        {"system": "", "template": "", "messages": [], "parameters": [["temperature", "hot"]]},
+        {"system": "", "template": "", "messages": [], "parameters": 7},
+    ],
+)
+def test_a_preset_of_another_kind_is_refused(wrong: Any) -> None:
+    refused(orjson.dumps(TABLE | {"format": 2, "preset": wrong}))
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"null", b"[]", b'"x"', b"5", b"{}", b'{"format": 1}', b"\xff\xfe"])
 def test_what_is_no_manifest_is_refused(content: bytes) -> None:
     assert "move it away" in refused(content).hint
@@ -65,8 +91,8 @@ def test_fields_more_or_fewer_are_refused() -> None:
 
 
 def test_a_manifest_of_a_later_format_asks_for_a_later_domov() -> None:
-    error = refused(orjson.dumps(TABLE | {"format": 2, "new_field": 1}))
-    assert "format 2" in error.message
+    error = refused(orjson.dumps(TABLE | {"format": 3, "new_field": 1}))
+    assert "format 3" in error.message
     assert error.hint == "update Domov"
 
 

@@ -1,10 +1,14 @@
 """Commands that ask the running server, over loopback: where it is stands in a file that it writes as it starts."""
 
 import contextlib
+import hashlib
+import hmac
 import http.client
 import os
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +21,26 @@ from domov.files import write_atomically
 SECONDS = 300
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a server is, and what shows that this computer's own commands ask it."""
+
+    host: str
+    port: int
+    secret: str
+    fingerprint: str = ""  # of its certificate, SHA-256 in hex; empty: it speaks without TLS
+
+    @property
+    def reachable(self) -> str:
+        """The address to ask at: a server that listens on all of them is here, too."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+
+
 @contextmanager
-def announced(home: Path, host: str, port: int) -> Iterator[None]:
-    """For as long as the block lasts it is written where this process serves; another's word is left alone."""
-    path, mine = _path(home), orjson.dumps({"host": host, "port": port, "pid": os.getpid()})
+def announced(home: Path, place: Place) -> Iterator[None]:
+    """For as long as the block lasts it is written where this process serves, readable by its user alone; another's
+    word is left alone."""
+    path, mine = _path(home), orjson.dumps({**asdict(place), "pid": os.getpid()})
     write_atomically(path, mine)
     try:
         yield
@@ -32,16 +52,19 @@ def announced(home: Path, host: str, port: int) -> Iterator[None]:
 
 def ask(home: Path, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     """What the server of this home answers. Raises NoServer, or Broken with the server's own words."""
-    host, port = _running(home)
-    connection = http.client.HTTPConnection(host, port, timeout=SECONDS)
+    place = _running(home)
+    connection = _connection(place)
+    headers = {"Content-Type": "application/json", "Host": f"localhost:{place.port}"}
+    headers["Authorization"] = f"Bearer {place.secret}"
     try:
         content = orjson.dumps(body) if body is not None else None
-        connection.request(method, path, content, {"Content-Type": "application/json", "Host": f"localhost:{port}"})
+        _check_certificate(connection, place)
+        connection.request(method, path, content, headers)
         response = connection.getresponse()
         answer = orjson.loads(response.read())
     except (OSError, http.client.HTTPException, orjson.JSONDecodeError) as error:
         raise NoServer(
-            f"the server on {host}:{port} does not answer: {error}", hint="start it with: domov serve"
+            f"the server on {place.host}:{place.port} does not answer: {error}", hint="start it with: domov serve"
         ) from error
     finally:
         connection.close()
@@ -50,15 +73,33 @@ def ask(home: Path, method: str, path: str, body: dict[str, Any] | None = None) 
     return answer
 
 
-def _running(home: Path) -> tuple[str, int]:
+def _connection(place: Place) -> http.client.HTTPConnection:
+    if not place.fingerprint:
+        return http.client.HTTPConnection(place.reachable, place.port, timeout=SECONDS)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # it is known by its fingerprint, below
+    return http.client.HTTPSConnection(place.reachable, place.port, timeout=SECONDS, context=context)
+
+
+def _check_certificate(connection: http.client.HTTPConnection, place: Place) -> None:
+    """Before anything is sent. Raises OSError where no server, or another one than was announced, answers."""
+    connection.connect()
+    if isinstance(connection.sock, ssl.SSLSocket):
+        shown = hashlib.sha256(connection.sock.getpeercert(binary_form=True) or b"").hexdigest()
+        if not hmac.compare_digest(shown, place.fingerprint):
+            raise OSError("it shows another certificate")
+
+
+def _running(home: Path) -> Place:
     try:
         table = orjson.loads(_path(home).read_bytes())
-        host, port, pid = str(table["host"]), int(table["port"]), int(table["pid"])
-    except (OSError, ValueError, KeyError, TypeError):
+        pid = int(table.pop("pid"))
+        place = Place(**table)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pid = 0
     if not pid or not psutil.pid_exists(pid):
         raise NoServer("no server is running", hint="start one with: domov serve")
-    return host, port
+    return place
 
 
 def _path(home: Path) -> Path:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
+from domov.api.models import no_path
 from domov.app import App
 from domov.hardware.machine import Machine, described
 from domov.sizing.advice import class_words, precision_words, upgrades
@@ -42,7 +43,7 @@ def router(domov: App) -> APIRouter:
         if model is None:
             return await asyncio.to_thread(_offers, domov, here)
         wishes = Wishes(context_tokens=context, slots=slots, cache_type=cache, exact=bool(context))
-        found, rows = await domov.variants(model, here, wishes)
+        found, rows = await domov.variants(no_path(model), here, wishes)
         chosen = best(rows)
         return {
             "model": found.name,

@@ -2,11 +2,12 @@
 
 from fastapi.exceptions import RequestValidationError
 
-from domov.errors import BadInput, BadRequest, Busy, DomovError, NotFound, Refused, WorkerDied
+from domov.errors import BadInput, BadRequest, Busy, DomovError, NotFound, NotPermitted, Refused, WorkerDied
 
 STATUS: tuple[tuple[type[DomovError], int], ...] = (
     (NotFound, 404),
     (BadInput, 400),
+    (NotPermitted, 403),
     (Refused, 503),
     (WorkerDied, 503),
     (DomovError, 500),

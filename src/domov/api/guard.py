@@ -1,17 +1,26 @@
 """Who may call: what every request must show before any route sees it. Pure ASGI, so that a token costs nothing.
 
-A web page that the user happens to visit can make their browser call loopback addresses. So the Host must be this
-machine (against DNS rebinding), the Origin, if a browser names one, must be this server (against cross-site
-requests), and a body must be of a kind that no page can send unasked.
-
-Decisions are made on the raw path and headers, never on an address rebuilt from Host (CVE-2026-48710).
+In this order: is it well formed, does it come from where it may (`origins`), does the path exist (`scopes`), who is it
+and what may they do (`admission`), is its body of a kind and size that is taken. Decisions are made on the raw path
+and headers, never on an address rebuilt from Host (CVE-2026-48710), and where the path as it was sent and as it is read
+would be decided on differently, on neither.
 """
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
 from typing import Any
 
-from domov.api.envelopes import Scope, envelope_of
+from domov.access.callers import Caller, acting_for
+from domov.api import origins
+from domov.api.admission import Admission, Refusal, key_in_query
+from domov.api.bodies import JSON, SAFE, body_of, takes_blob, takes_form
+from domov.api.envelopes import Scope, envelope_of, speaks_kobold
+from domov.api.kobold.leniency import may_be_any_kind
+from domov.api.origins import Headers, Origins
+from domov.api.scopes import Rule, other_methods, rule_of
+from domov.errors import DomovError
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -19,55 +28,158 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MOST_BODY_BYTES = 64 << 20
-NAMES = ("127.0.0.1", "localhost", "[::1]")
-_HOST = re.compile(r"(\[[0-9a-f:]+\]|[a-z0-9.\-]+)(?::(\d{1,5}))?")
-_BLOB = re.compile(rb"/api/blobs/sha256(?::|%3[Aa])[0-9a-f]{64}")
-SAFE = ("GET", "HEAD", "OPTIONS")
+MOST_WAITING = 256  # callers with a wrong key that are made to wait at the same time
+ONCE = frozenset((b"host", b"origin", b"content-length", b"content-type", b"authorization", b"x-api-key", b"api-key"))
+# What different programs read differently: empty and dotted parts, `;`, backslashes, control characters.
+_ODD = re.compile(r"//|/\.{1,2}(/|$)|[;\\\x00-\x1f\x7f]")
+_TOKENS = re.compile(r"[\w\-]+( *, *[\w\-]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    caller: Caller
+    rule: Rule
+
+
+PREFLIGHT = Admitted(Caller(), Rule("open", ("OPTIONS",), ""))  # a browser asks what a page may send
 
 
 class Guard:
-    def __init__(self, app: App, *, port: int) -> None:
-        self.app = app
-        self.origins = {f"http://{name}:{port}" for name in NAMES}
+    def __init__(
+        self,
+        app: App,
+        *,
+        origins: Origins,
+        admission: Admission,
+        most_body_bytes: int = MOST_BODY_BYTES,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.app, self.origins, self.admission = app, origins, admission
+        self.most_body_bytes, self._sleep, self._waiting = most_body_bytes, sleep, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            return await self.app(scope, receive, send)
-        if scope["type"] != "http":
-            return None
-        if refusal := self._refusal(scope):
-            return await envelope_of(scope).of_refusal(*refusal)(scope, receive, send)
-        if takes_blob(scope):
+            await self.app(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._answer(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {key: value.decode("latin-1") for key, value in scope["headers"]}
+        origin = self._foreign_origin(headers)
+        if origin:
+            send = _with_cors(send, origin)
+        try:
+            found = self._decide(scope, headers)
+        except DomovError as error:  # the keys can't be read: then nobody may call
+            return await envelope_of(scope).of_error(error)(scope, receive, send)
+        if isinstance(found, Refusal):
+            await self._refuse(found, scope, receive, send)
+        elif found is PREFLIGHT:
+            await _preflight(headers, send)
+        else:
+            scope.setdefault("state", {})["owner"] = found.caller.owner
+            with acting_for(found.caller):
+                await self._pass_on(scope, receive, self._audited(scope, send, found))
+        return None
+
+    def _decide(self, scope: Scope, headers: Headers) -> Refusal | Admitted:
+        """Who may go on, and by what rule."""
+        peer = scope["client"][0] if scope.get("client") else ""
+        if refusal := self._form(scope) or self._place(scope, headers, peer):
+            return refusal
+        if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+            return PREFLIGHT
+        rule = _rule(scope)
+        caller = self.admission.admit(
+            rule.needs if rule else "inference",  # that there is no such path is told to those who have a key
+            scope["headers"],
+            address=self.origins.client(peer, headers),
+            through_proxy=origins.came_through_proxy(headers),
+        )
+        if isinstance(caller, Refusal):
+            return caller
+        if rule is None:
+            return _no_such_path(scope)
+        return self._body_refusal(scope, headers) or Admitted(caller, rule)
+
+    def _form(self, scope: Scope) -> Refusal | None:
+        seen = set()
+        for name, _ in scope["headers"]:
+            if name in ONCE and name in seen:
+                return Refusal(400, f"the header {name.decode('latin-1')} stands twice")
+            seen.add(name)
+        if any(_ODD.search(path) for path in _paths(scope)):
+            return Refusal(400, "the path has empty or dotted parts, or characters that programs read differently")
+        if key_in_query(scope.get("query_string", b"")):
+            return Refusal(
+                400, "a key in an address ends up in logs: send it as Authorization: Bearer, and make another"
+            )
+        return None
+
+    def _place(self, scope: Scope, headers: Headers, peer: str) -> Refusal | None:
+        if not self.origins.knows_host(headers.get(b"host", "")):
+            return Refusal(403, f"this server answers only to {self._names()}")
+        origin = headers.get(b"origin", "").lower()
+        if b"origin" not in headers:
+            cross = origins.cross_site(headers, method=scope["method"])
+            return Refusal(403, "web pages of other sites may not call this server") if cross else None
+        own = self.origins.is_own(origin, headers, scheme=self.origins.scheme_of(peer, headers))
+        if not own and not self.origins.allows(origin):
+            return Refusal(403, "web pages of other origins may not call this server")
+        return None
+
+    def _names(self) -> str:
+        more = " and the names in the setting allowed_hosts" if self.origins.any_address or self.origins.hosts else ""
+        return f"localhost{more}"
+
+    def _foreign_origin(self, headers: Headers) -> str:
+        origin = headers.get(b"origin", "")
+        return origin if origin and self.origins.allows(origin.lower()) else ""
+
+    def _body_refusal(self, scope: Scope, headers: Headers) -> Refusal | None:
+        body = body_of(scope, self.most_body_bytes)
+        length = headers.get(b"content-length", "0")
+        kind = headers.get(b"content-type", JSON).split(";")[0].strip().lower()
+        most_bytes = self.most_body_bytes if body.most_bytes is None else body.most_bytes
+        too_long = body.most_bytes is not None and length.isdigit() and int(length[:20]) > most_bytes
+        if too_long or not length.isdigit():
+            return Refusal(413, f"a request may have {most_bytes} bytes, this one has {length[:20]}")
+        has_body = scope["method"] not in SAFE and (length != "0" or b"transfer-encoding" in headers)
+        any_kind = speaks_kobold(scope) and may_be_any_kind(headers)
+        if has_body and kind not in body.kinds and not any_kind:
+            return Refusal(415, f"a body must be {body.kinds[0]}, this one is {kind[:60]}")
+        return None
+
+    async def _refuse(self, refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
+        if refusal.delay_seconds and self._waiting < MOST_WAITING:
+            self._waiting += 1
+            try:
+                await self._sleep(refusal.delay_seconds)
+            finally:
+                self._waiting -= 1
+        response = envelope_of(scope).of_refusal(refusal.status, refusal.words)
+        response.headers.update(refusal.headers)
+        await response(scope, receive, send)
+
+    def _audited(self, scope: Scope, send: Send, admitted: Admitted) -> Send:
+        """Writes down what changes the server for everybody, as soon as it is known how it went."""
+        if scope["method"] in SAFE or admitted.rule.needs not in ("models", "admin"):
+            return send
+
+        async def noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                action = f"{scope['method']} {scope['path'][:300]}"
+                self.admission.access.audit.action(action, admitted.caller, status=message["status"])
+            await send(message)
+
+        return noted
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if takes_blob(scope) or takes_form(scope):
             return await self.app(scope, receive, send)
         return await self._with_limit(scope, receive, send)
-
-    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
-        headers: dict[bytes, str] = {}
-        for key, value in scope["headers"]:
-            if key in headers and key in (b"host", b"origin", b"content-length"):
-                return 400, f"the header {key.decode('latin-1')} stands twice"
-            headers[key] = value.decode("latin-1")
-        host = _HOST.fullmatch(headers.get(b"host", "").lower())
-        if host is None or host[1] not in NAMES:
-            return 403, "this server answers only to localhost"
-        if (origin := headers.get(b"origin")) is not None and origin.lower() not in self.origins:
-            return 403, "web pages of other origins may not call this server"
-        if headers.get(b"sec-fetch-site") in ("cross-site", "same-site") and scope["method"] not in SAFE:
-            return 403, "web pages of other sites may not call this server"
-        return self._body_refusal(scope, headers)
-
-    def _body_refusal(self, scope: Scope, headers: dict[bytes, str]) -> tuple[int, str] | None:
-        length = headers.get(b"content-length", "0")
-        kind = headers.get(b"content-type", "application/json").split(";")[0].strip().lower()
-        if takes_blob(scope) and length.isdigit() and kind in ("application/json", "application/octet-stream"):
-            return None
-        if not length.isdigit() or int(length) > MOST_BODY_BYTES:
-            return 413, f"a request may have {MOST_BODY_BYTES} bytes, this one has {length[:20]}"
-        has_body = scope["method"] not in SAFE and (length != "0" or b"transfer-encoding" in headers)
-        sent_file = scope["method"] == "PUT" and kind == "application/octet-stream"  # no page can PUT unasked
-        if has_body and kind != "application/json" and not sent_file:
-            return 415, f"a body must be application/json, this one is {kind[:60]}"
-        return None
 
     async def _with_limit(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Counts the bytes of a body that did not announce its length; one too long looks cut to the application."""
@@ -77,18 +189,55 @@ class Guard:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            return message if received <= MOST_BODY_BYTES else {"type": "http.disconnect"}
+            return message if received <= self.most_body_bytes else {"type": "http.disconnect"}
 
         async def unless_too_long(message: Message) -> None:
-            if received <= MOST_BODY_BYTES:
+            if received <= self.most_body_bytes:
                 await send(message)
 
         await self.app(scope, counted, unless_too_long)
-        if received > MOST_BODY_BYTES:
-            message = f"a request may have {MOST_BODY_BYTES} bytes, this one has more"
+        if received > self.most_body_bytes:
+            message = f"a request may have {self.most_body_bytes} bytes, this one has more"
             await envelope_of(scope).of_refusal(413, message)(scope, receive, send)
 
 
-def takes_blob(scope: Scope) -> bool:
-    """Whether the body is a model's file, of any length; its route counts the bytes and checks them."""
-    return scope["method"] == "POST" and bool(_BLOB.fullmatch(scope.get("raw_path") or scope["path"].encode()))
+def _paths(scope: Scope) -> tuple[str, str]:
+    """The path as it was sent, and as the routes read it."""
+    raw = scope.get("raw_path")
+    return (raw.decode("latin-1") if raw else scope["path"]), scope["path"]
+
+
+def _rule(scope: Scope) -> Rule | None:
+    sent, read = (rule_of(scope["method"], path) for path in _paths(scope))
+    return sent if sent is read else None
+
+
+def _no_such_path(scope: Scope) -> Refusal:
+    if all(map(other_methods, _paths(scope))):
+        return Refusal(405, f"not with {scope['method']}")
+    return Refusal(404, f"no such path: {scope['path'][:200]}")
+
+
+def _with_cors(send: Send, origin: str) -> Send:
+    """Lets the page that asked read the answer. Its keys are in headers: no cookies, so no credentials."""
+    more = [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"Origin")]
+    more += [(b"access-control-expose-headers", b"retry-after, request-id, www-authenticate")]
+
+    async def with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *more]}
+        await send(message)
+
+    return with_headers
+
+
+async def _preflight(headers: Headers, send: Send) -> None:
+    """Answers a browser that asks what a page of an allowed origin may send."""
+    wanted = headers.get(b"access-control-request-headers", "")[:1000]
+    answer = [(b"access-control-allow-methods", b"GET, HEAD, POST, PUT, DELETE"), (b"access-control-max-age", b"600")]
+    if _TOKENS.fullmatch(wanted):
+        answer.append((b"access-control-allow-headers", wanted.encode("latin-1")))
+    if headers.get(b"access-control-request-private-network") == "true":
+        answer.append((b"access-control-allow-private-network", b"true"))
+    await send({"type": "http.response.start", "status": 204, "headers": answer})
+    await send({"type": "http.response.body", "body": b""})

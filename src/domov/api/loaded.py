@@ -6,7 +6,8 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from domov.api.models import installed
+from domov.access.callers import tell
+from domov.api.models import installed, shown_rows
 from domov.app import App
 
 
@@ -24,7 +25,7 @@ def router(domov: App) -> APIRouter:
     @routes.get("/loaded")
     async def loaded() -> dict[str, Any]:
         """The models in memory: what they take, what they do, when they go."""
-        return {"models": [asdict(row) for row in domov.scheduler.rows()]}
+        return {"models": [asdict(row) for row in shown_rows(domov)]}
 
     @routes.post("/load")
     async def load(body: Named) -> dict[str, Any]:
@@ -35,6 +36,7 @@ def router(domov: App) -> APIRouter:
     @routes.post("/unload")
     async def unload(body: Named) -> dict[str, bool]:
         """Ends a model that is idle; a running one is a 503 with the time to come back."""
+        tell(model=body.model)
         return {"unloaded": await domov.scheduler.unload(installed(domov, body.model))}
 
     @routes.post("/forget")

@@ -1,10 +1,9 @@
 """The HTTP server: all dialects on one port, behind the guard."""
 
 import asyncio
-import socket
-import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI, Request
@@ -12,40 +11,66 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import client, documents, errors, loaded, model_list
+from domov.api import client, documents, errors, keys, loaded, metrics, model_list
 from domov.api import domov as own
+from domov.api.admission import Admission
 from domov.api.anthropic import routes as anthropic
+from domov.api.counting import Asgi, Counting
 from domov.api.envelopes import envelope_of
 from domov.api.guard import Guard
+from domov.api.json_bodies import JsonBodies
+from domov.api.kobold import routes as kobold
+from domov.api.listening import Listener
+from domov.api.llamacpp import routes as llamacpp
+from domov.api.lmstudio import routes as lmstudio
 from domov.api.ollama import routes as ollama
+from domov.api.openai import batches as openai_batches
 from domov.api.openai import routes as openai
+from domov.api.openai.batches import Batches
+from domov.api.patience import TimedBodies, connections_allowed, impatient
+from domov.api.reference import routes as reference
+from domov.api.reference.document import describe
 from domov.app import App
-from domov.errors import BadOption, DomovError, PortInUse
+from domov.errors import Broken, DomovError
+from domov.meter.metrics import Metrics
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LONGEST_GOODBYE_SECONDS = 3
 
 
-def create(domov: App) -> FastAPI:
-    """The application, with every dialect's routes."""
+def create(domov: App, figures: Metrics | None = None) -> FastAPI:
+    """The application, with every dialect's routes. figures: what /metrics tells; by itself it makes its own."""
+    figures = figures or Metrics()
+    domov.meter.add(figures.note)
+
+    batches = Batches(domov)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         watching = asyncio.ensure_future(domov.watch_documents())
-        yield
+        async with batches.running():
+            yield
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
         await domov.scheduler.close()
         domov.close_documents()
+        await domov.access.spending.write()
 
-    api = FastAPI(title="Domov", lifespan=lifespan, docs_url=None, redoc_url=None)
+    api = FastAPI(title="Domov", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     api.include_router(model_list.router(domov))
     api.include_router(openai.router(domov))
+    api.include_router(openai_batches.router(domov, batches), tags=["OpenAI"])
     api.include_router(ollama.router(domov))
     api.include_router(anthropic.router(domov))
+    api.include_router(kobold.router(domov))
+    api.include_router(lmstudio.router(domov))
+    api.include_router(llamacpp.router(domov))
     api.include_router(loaded.router(domov))
     api.include_router(own.router(domov))
     api.include_router(documents.router(domov))
+    api.include_router(keys.router(domov))
+    api.include_router(metrics.router(domov, figures))
+    api.include_router(reference.router())
+    describe(api)
 
     @api.get("/healthz", tags=["Domov"])
     async def healthz() -> dict[str, str]:
@@ -55,6 +80,10 @@ def create(domov: App) -> FastAPI:
     @api.exception_handler(DomovError)
     async def refused(request: Request, error: DomovError) -> Response:
         return envelope_of(request.scope).of_error(error)
+
+    @api.exception_handler(Exception)  # what nobody thought of: Starlette logs it as well
+    async def broken(request: Request, error: Exception) -> Response:
+        return await refused(request, Broken(f"Domov failed: {type(error).__name__}", hint="its log says more"))
 
     @api.exception_handler(RequestValidationError)
     async def not_understood(request: Request, error: RequestValidationError) -> Response:
@@ -69,37 +98,67 @@ def create(domov: App) -> FastAPI:
     return api
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket bound to the address. Raises BadOption for one that is not loopback, PortInUse for one that is taken."""
-    if host not in LOOPBACK:
-        raise BadOption(f"can't listen on {host}", hint="only loopback addresses so far: 127.0.0.1, ::1 or localhost")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    if sys.platform != "win32":  # on Windows it would let two servers share the port
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(1024)
-    except OSError as error:
-        listener.close()
-        raise PortInUse(
-            f"can't listen on {host}:{port}: {error.strerror}",
-            hint=f"another program may be using it, perhaps another domov; try --port {port + 1 if port else 0}",
-        ) from error
-    except OverflowError as error:
-        raise BadOption(f"no such port: {port}", hint="ports go from 0 to 65535") from error
-    return listener
-
-
-def run(domov: App, listener: socket.socket) -> None:
+def run(domov: App, listeners: Sequence[Listener]) -> None:
     """Serves until it is told to stop by SIGINT or SIGTERM; then ends all workers."""
-    host, port = listener.getsockname()[:2]
-    config = uvicorn.Config(
-        Guard(create(domov), port=port),
+    with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
+        runner.run(_serve(domov, listeners))
+
+
+async def _serve(domov: App, listeners: Sequence[Listener]) -> None:
+    """One of uvicorn's servers for each address. The first hears the signals and begins and ends the application."""
+    figures = Metrics()
+    api = JsonBodies(create(domov, figures))
+    servers = [
+        _Server(_uvicorn_config(domov, _asked(domov, api, listener, figures), listener, lifespan=not index))
+        for index, listener in enumerate(listeners)
+    ]
+    servers[0].others = servers[1:]
+    main = listeners[0]
+    fingerprint = main.certificate.fingerprint if main.certificate else ""
+    place = client.Place(main.host, main.port, domov.access.own_secret, fingerprint)
+    with client.announced(domov.config.home, place), servers[0].capture_signals():
+        await asyncio.gather(
+            *(server._serve([listener.socket]) for server, listener in zip(servers, listeners, strict=True))
+        )
+
+
+def _asked(domov: App, api: Asgi, listener: Listener, figures: Metrics) -> Asgi:
+    """The application as it is asked at one address: counted, in good time, by who may."""
+    guarded = Guard(
+        api,
+        origins=listener.origins,
+        admission=Admission(domov.access, listener.keys_required),
+        most_body_bytes=domov.config.most_body_megabytes << 20,
+    )
+    return Counting(TimedBodies(guarded, seconds=domov.config.patience_seconds), figures.responded)
+
+
+def _uvicorn_config(domov: App, app: Asgi, listener: Listener, *, lifespan: bool) -> uvicorn.Config:
+    certificate = listener.certificate
+    return uvicorn.Config(
+        app,
+        http=impatient(
+            seconds=domov.config.patience_seconds,
+            most_connections=connections_allowed(),
+            most_head_bytes=domov.config.most_head_kilobytes << 10,
+        ),
+        ws="none",
+        lifespan="on" if lifespan else "off",
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # what X-Forwarded-For says is `origins`' business
+        ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
         timeout_graceful_shutdown=LONGEST_GOODBYE_SECONDS,
     )
-    with client.announced(domov.config.home, host, port):
-        uvicorn.Server(config).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """The first of several: what it is told by a signal the others do, too."""
+
+    others: Sequence[uvicorn.Server] = ()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        for other in self.others:
+            other.should_exit, other.force_exit = self.should_exit, self.force_exit

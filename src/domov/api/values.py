@@ -47,3 +47,14 @@ def shortened(vector: Sequence[float], dimensions: int) -> tuple[float, ...]:
         raise BadRequest(f"dimensions is {dimensions}: this model's vectors have {len(vector)}")
     length = math.hypot(*vector[:dimensions]) or 1.0
     return tuple(number / length for number in vector[:dimensions])
+
+
+def number(text: str, name: str, least: float, most: float) -> float:
+    """The number that a text of a form is. Raises BadRequest."""
+    try:
+        value = float(text[:40])
+    except ValueError:
+        value = math.nan
+    if not least <= value <= most:
+        raise BadRequest(f"{name} is a number from {least:g} to {most:g}")
+    return value

@@ -15,7 +15,7 @@ from domov import app
 from domov.chats import saved
 from domov.cli.answer import Answer, make_sink, print_stats
 from domov.cli.errors import say
-from domov.cli.run import Options, choose, load, memory_bytes
+from domov.cli.run import Options, choose, load, memory_bytes, with_preset
 from domov.engine.protocol import Engine
 from domov.errors import BadOption, DomovError
 from domov.files import make_folder
@@ -49,12 +49,13 @@ class Conversation:
 
     def request(self) -> ChatRequest:
         system = (Message("system", self.options.system),) if self.options.system else ()
-        return ChatRequest(
+        request = ChatRequest(
             self.model.name,
             (*system, *self.turns),
             self.options.sampling,
             max_tokens=self.options.max_tokens,
         )
+        return with_preset(request, self.model)
 
 
 def chat(domov: app.App, model: Model, options: Options) -> None:

@@ -19,12 +19,14 @@ COMMANDS = {
     "doctor": ("domov.cli.doctor:doctor", "what this machine has, and what could be better"),
     "bench": ("domov.cli.bench:bench", "how fast a model answers here, or at another address"),
     "fit": ("domov.cli.fit:fit", "will a model run here, how fast; or what runs best"),
+    "keys": ("domov.cli.keys:keys", "who may call the server: keys, limits, what was used"),
     "pull": ("domov.cli.pull:pull", "fetch a model"),
     "list": ("domov.cli.list:list_", "the models that are here"),
     "docs": ("domov.cli.docs_ask:docs", "your own documents: search them, ask them, with sources"),
     "mcp": ("domov.cli.mcp:mcp", "let other tools search your documents"),
     "show": ("domov.cli.show:show", "what a model is made of"),
     "rm": ("domov.cli.rm:rm", "remove a model"),
+    "create": ("domov.cli.create:create", "make a model of a Modelfile"),
     "cp": ("domov.cli.cp:cp", "give a model a second name"),
 }
 

@@ -12,7 +12,9 @@ def rm(models: tuple[str, ...]) -> None:
 
     A file outside Domov's own folder is never removed.
     """
-    store = app.load().models
+    domov = app.load()
+    store = domov.models
     for model in models:
         freed = store.remove(model)
+        domov.access.audit.command("domov rm", model=model)
         say(f"removed {model}; {human_bytes(freed)} set free" if freed else f"removed the name {model}")

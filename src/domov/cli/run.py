@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from domov import app
+from domov.api.models import best_installed
 from domov.cli.answer import Answer, Quiet, make_sink, print_stats, stats_table
 from domov.cli.errors import say
 from domov.cli.output import json_option, print_json
@@ -15,9 +16,9 @@ from domov.cli.pull import fetch
 from domov.engine.llamacpp import LlamaCpp
 from domov.engine.protocol import Engine
 from domov.errors import BadName, BadRequest, NoSuchModel
-from domov.hardware.memory import read_memory
 from domov.store.models import Model
 from domov.store.names import LocalName, parse
+from domov.store.preset import NOTHING, applied
 from domov.types import ChatRequest, Message, Sampling
 
 LOADING_SECONDS = 1.0  # longer than this, a person is told
@@ -74,7 +75,8 @@ async def ask(domov: app.App, model: Model, prompt: str, options: Options, *, as
     """One question, one answer, on standard output."""
     system = (Message("system", options.system),) if options.system else ()
     messages = (*system, Message("user", prompt))
-    request = ChatRequest(model.name, messages, options.sampling, max_tokens=options.max_tokens)
+    asked = ChatRequest(model.name, messages, options.sampling, max_tokens=options.max_tokens)
+    request = with_preset(asked, model)
     answer = Answer()
     engine = domov.open_engine(model)
     try:
@@ -88,6 +90,13 @@ async def ask(domov: app.App, model: Model, prompt: str, options: Options, *, as
         print_json({"model": model.name, "answer": answer.text, **reasoning, **stats_table(answer, memory)})
     elif options.stats:
         print_stats(answer, memory)
+
+
+def with_preset(request: ChatRequest, model: Model) -> ChatRequest:
+    """The request with what the model's name adds to it."""
+    given = applied(request, model.manifest.preset or NOTHING).request
+    assert isinstance(given, ChatRequest)
+    return given
 
 
 async def load(engine: Engine) -> None:
@@ -156,17 +165,3 @@ def choose(domov: app.App, text: str | None) -> Model:
         raise NoSuchModel(f"no such model: {text}")
     say(f"{text} is not here yet: fetching it")
     return asyncio.run(fetch(domov, text))
-
-
-def best_installed(domov: app.App) -> tuple[Model | None, str]:
-    """The largest installed chat model that fits in this machine's memory, and the words for why."""
-    fitting, total = [], read_memory().total_bytes
-    for model in domov.models.all():
-        shape = model.shape()
-        if shape.chat_template is not None and domov.plan(shape).needed_bytes <= total:
-            fitting.append((shape.parameters, model.name, model))
-    if not fitting:
-        return None, "no chat model is here yet, and this one is small"
-    if len(fitting) == 1:
-        return fitting[0][2], "the chat model that is here"
-    return max(fitting)[2], f"the largest of the {len(fitting)} chat models here that fit in memory"

@@ -6,6 +6,7 @@ import click
 from domov import app
 from domov.cli.output import json_option, print_fields, print_json
 from domov.store.models import Model
+from domov.store.preset import NOTHING, Preset, parameter_texts
 from domov.store.shape import ModelShape
 from domov.units import human_bytes, human_count
 
@@ -19,7 +20,7 @@ def show(model: str, template: bool, as_json: bool) -> None:
     found = app.load().models.get(model)
     shape = found.shape()
     if template:
-        click.echo(shape.chat_template or "")
+        click.echo((found.manifest.preset or NOTHING).template or shape.chat_template or "")
     elif as_json:
         print_json({**asdict(found.manifest), "file": str(found.path), "shape": asdict(shape)})
     else:
@@ -37,12 +38,21 @@ def _fields(model: Model, shape: ModelShape) -> list[tuple[str, str]]:
         ("context", f"{shape.trained_context_tokens} tokens"),
         ("layers", f"{len(shape.attention)} with attention"),
         ("template", _template(shape)),
+        *_preset(m.preset or NOTHING),
         ("licence", m.licence or shape.licence or "not stated"),
         ("from", m.source.location),
         ("digest", m.digest or "not taken: the file is used where it lies"),
         ("checked", m.verified),
         ("file", str(model.path)),
     ]
+
+
+def _preset(preset: Preset) -> list[tuple[str, str]]:
+    """What its name adds to its file."""
+    rows = [("system prompt", preset.system)] if preset.system else []
+    rows += [("parameter", f"{name} {text}") for name, text in parameter_texts(preset)]
+    rows += [("first messages", str(len(preset.messages)))] if preset.messages else []
+    return rows + ([("template given", f"{len(preset.template)} characters")] if preset.template else [])
 
 
 def _template(shape: ModelShape) -> str:

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from domov.sizing.offload import RAM
+
 VERBOSITY = 4  # the least at which llama.cpp prints its buffers
 KINDS = {"model": "weights", "KV": "cache", "RS": "recurrent", "compute": "compute", "output": "output"}
 _BUFFER = re.compile(
@@ -43,6 +45,12 @@ class Allocated:
             for b in self.buffers
             if (not kinds or b.kind in kinds) and (device is None or b.device == device)
         )
+
+    @property
+    def device_bytes(self) -> dict[str, int]:
+        """All bytes on each device, as a plan names them: whatever lies in main memory together."""
+        places = dict.fromkeys(RAM if b.in_ram else b.device for b in self.buffers)
+        return {p: sum(b.size_bytes for b in self.buffers if p == (RAM if b.in_ram else b.device)) for p in places}
 
     @property
     def mapped_bytes(self) -> int:

@@ -28,7 +28,7 @@ async def answer(
     """The events of the answer."""
     async with aclosing(await _events(connection, request, extra)) as events:  # type: ignore[type-var]
         async for event in events:
-            if event != TextDelta(""):
+            if event.__class__ is not TextDelta or event.text or event.tokens:
                 yield event
 
 

@@ -2,8 +2,7 @@
 
 import asyncio
 import contextlib
-import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,18 +12,17 @@ import aiohttp
 from domov.engine.adapting import Adapting, Threads
 from domov.engine.fill import Marks
 from domov.engine.launch import Endpoint, Launch
+from domov.engine.paced import CONNECT_SECONDS, posted
 from domov.engine.process import WorkerProcess
 from domov.engine.slots import Slots
 from domov.engine.states import States
 from domov.engine.traits import Traits, read_traits
 from domov.engine.wire_errors import error_of, from_json, to_json
 from domov.errors import Broken
-from domov.types import Done, Event, Overflow, Progress
+from domov.types import Done, Event, Incident, Overflow, Progress
 
-CONNECT_SECONDS = 10
 ORDER_SECONDS = 120  # for an order that is carried out at once, the saving of a large cache to a slow disk included
 GOODBYE_SECONDS = 30  # for all the slots of a worker that is to end
-SHORTEST_READ_SECONDS = 0.025
 NO_LIMIT = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
 Response = aiohttp.ClientResponse
 
@@ -38,6 +36,7 @@ class Care:
     silence_seconds  after so long a worker that should stream is given up; busy ones send a sign every few seconds
     states           where attention caches are kept; None: nowhere
     adapting         who decides on its threads while it calculates; None: nobody
+    happened         is told what happens beside the answers
     """
 
     queue: int = 64
@@ -45,6 +44,7 @@ class Care:
     silence_seconds: float = 60.0
     states: States | None = None
     adapting: Adapting | None = None
+    happened: Callable[[Incident], None] = lambda what: None
 
 
 class Reader(Protocol):
@@ -58,7 +58,8 @@ class Connection:
 
     def __init__(self, worker: WorkerProcess, launch: Launch, care: Care) -> None:
         self.worker, self._adapting = worker, care.adapting
-        self._stream_limit = aiohttp.ClientTimeout(total=None, sock_read=care.silence_seconds)
+        self.lost = False  # it has ended by itself
+        self._silence_seconds = care.silence_seconds
         self._session = _session(worker.endpoint)
         self.traits = Traits(launch.context_tokens, launch.slots)  # until the worker has been asked
         self.gap_marks: tuple[Marks | None] | None = None  # None: not looked up yet; see `answer`
@@ -68,6 +69,7 @@ class Connection:
             queue=care.queue,
             context_tokens=launch.context_tokens,
             states=care.states if launch.slot_save_path else None,
+            happened=care.happened,
         )
         if self._adapting is not None:
             most = Threads(launch.threads, launch.options.batch_threads or launch.threads)
@@ -98,15 +100,13 @@ class Connection:
         """What a streamed answer says. Raises what its errors mean, and BadRequest for fields that JSON can't hold."""
         body = to_json(fields)
         with self._calculating():
-            async with self._post(path, body, self._stream_limit) as response:
-                if response.status != 200:
-                    raise error_of(from_json(await response.read()))
-                pace = _Pace(response)
-                async for received in response.content.iter_any():
+            async with posted(self.worker.endpoint, path, body, silence_seconds=self._silence_seconds) as answer:
+                if answer.status != 200:
+                    raise error_of(from_json(await answer.read()))
+                async for received in answer.pieces():
                     for event in reader.feed(received):
                         yield event
-                        pace.moving = not isinstance(event, Done | Progress)
-                    await pace.rest()
+                        answer.flows = not isinstance(event, Done | Progress)
 
     async def ask(self, path: str, fields: Mapping[str, Any]) -> Any:
         """The answer to a question that takes as long as it takes. Raises as `events` does."""
@@ -166,26 +166,3 @@ def _session(endpoint: Endpoint) -> aiohttp.ClientSession:
         timeout=NO_LIMIT,
         headers={"Content-Type": "application/json", "Authorization": f"Bearer {endpoint.key}"},
     )
-
-
-class _Pace:
-    """Reads at most every SHORTEST_READ_SECONDS, once there is something to read.
-
-    Each time this process wakes it takes a core from the threads that calculate, and they wait for each other:
-    to wake for every token of a fast model cost it a tenth of its speed on two cores (docs/log.md). Nothing is
-    late that an eye could see, the first word never, and a model slower than that is not held back at all.
-    """
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response, self._last, self.moving = response, 0.0, False
-
-    async def rest(self) -> None:
-        now = time.monotonic()
-        wait = self._last + SHORTEST_READ_SECONDS - now
-        transport = self._response.connection and self._response.connection.transport
-        if wait > 0 and self.moving and transport is not None and not transport.is_closing():
-            transport.pause_reading()
-            await asyncio.sleep(wait)
-            transport.resume_reading()
-            now += wait
-        self._last = now

@@ -16,6 +16,7 @@ from domov.engine.protocol import Abilities
 from domov.engine.traits import Traits
 from domov.engine.wire_chat import chat_fields
 from domov.engine.wire_completion import completion_fields
+from domov.engine.wire_errors import to_json
 from domov.engine.wire_tools import allowed_tools
 from domov.engine.wire_vectors import embedding_fields, ranking_fields
 from domov.errors import BadRequest, ContextOverflow
@@ -101,9 +102,9 @@ class FakeEngine:
 def _check(request: ChatRequest | CompletionRequest, traits: Traits) -> None:
     """Refuses what the real engine refuses."""
     if isinstance(request, ChatRequest):
-        chat_fields(request, traits)
+        to_json(chat_fields(request, traits))
         return
-    completion_fields(request, traits)
+    to_json(completion_fields(request, traits))
     if request.suffix is not None:
         raise BadRequest("the fake engine fills no gaps")
 

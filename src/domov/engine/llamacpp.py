@@ -41,12 +41,13 @@ class LlamaCpp:
         self.name, self._launch, self._log, self._care = name, launch, log, care or Care()
         self._smaller = list(smaller)
         self._connection: Connection | None = None
+        self._loading: WorkerProcess | None = None
         self._starting = asyncio.Lock()
 
     @property
     def worker(self) -> WorkerProcess | None:
-        """The process, if one was started; it may have died since."""
-        return self._connection.worker if self._connection else None
+        """The process, if one was started; it may be loading still, or have died since."""
+        return self._connection.worker if self._connection else self._loading
 
     @property
     def running(self) -> int:
@@ -170,7 +171,7 @@ class LlamaCpp:
         """A worker that has loaded the model. Where all tries fail, the first one's error is the one that tells."""
         first: WorkerDied | None = None
         for number, launch in enumerate((self._launch, *self._smaller)):
-            worker = WorkerProcess(launch, name=self.name, log=self._log)
+            worker = self._loading = WorkerProcess(launch, name=self.name, log=self._log)
             try:
                 await worker.start()
             except WorkerDied as error:
@@ -178,10 +179,15 @@ class LlamaCpp:
             else:
                 self._launch, self._smaller = launch, self._smaller[number:]
                 return worker
+            finally:
+                self._loading = None
         assert first is not None
         raise first
 
     async def _died(self, connection: Connection, when: str = "in the middle of an answer") -> WorkerDied:
+        if not connection.lost:  # several requests find it out
+            connection.lost = True
+            self._care.happened("worker_died")
         try:
             why = await connection.worker.reason()
         finally:

@@ -54,6 +54,7 @@ def parameters(launch: Launch) -> list[Parameter]:
         *_task(options),
         *_speculation(launch),
         *_files(launch),
+        *_template(launch.options),
         Parameter("endpoint_slots", "--slots", True),
         # a request says itself whether its last message is to be written on
         Parameter("prefill_assistant", "--no-prefill-assistant", True, False),
@@ -179,6 +180,11 @@ def _files(launch: Launch) -> Iterator[Parameter]:
     if launch.slot_save_path:
         own = os.path.join(launch.slot_save_path, "")  # CommonParams want the separator at its end
         yield Parameter("slot_save_path", "--slot-save-path", launch.slot_save_path, own)
+
+
+def _template(options: ModelOptions) -> Iterator[Parameter]:
+    if options.chat_template:
+        yield Parameter("chat_template", "--chat-template", options.chat_template)
 
 
 def _scaled(adapters: tuple[AdapterFile, ...]) -> str:

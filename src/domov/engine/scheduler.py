@@ -8,16 +8,32 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Hashable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 
 from domov.engine.allocated import Allocated
 from domov.engine.llamacpp import LlamaCpp
 from domov.engine.protocol import Abilities, Engine, Tokenizer
-from domov.errors import BadRequest, Busy
+from domov.engine.spending import Spending, spending
+from domov.errors import BadRequest, Busy, DomovError
 from domov.sizing.plan import Plan
 from domov.store.models import Model
-from domov.types import ChatRequest, CompletionRequest, Embeddings, Event, Ranking
+from domov.store.preset import Applied, applied
+from domov.types import (
+    ChatRequest,
+    CompletionRequest,
+    Done,
+    Embeddings,
+    Event,
+    Happening,
+    Leaving,
+    ModelLeft,
+    ModelLoaded,
+    Progress,
+    Ranking,
+    Task,
+    Usage,
+)
 
 ROOM_SECONDS = 60.0  # how long a request waits for running models to make room
 
@@ -36,6 +52,8 @@ class Row:
     running: int
     waiting: int
     expires_in_seconds: float | None  # None: not while it runs, or never
+    planned_device_bytes: dict[str, int] = field(default_factory=dict)
+    measured_device_bytes: dict[str, int] = field(default_factory=dict)  # `allocated_bytes`, by the plan's devices
 
 
 @dataclass
@@ -62,23 +80,25 @@ class Loaded:
 class Scheduler:
     def __init__(
         self,
-        open_engine: Callable[[Model], tuple[Engine, Plan]],
+        open_engine: Callable[[Model, int], tuple[Engine, Plan]],
         *,
         key: Callable[[Model], Hashable],
         free_bytes: Callable[[], int],
         keep_alive_seconds: float,
         when_loaded: Callable[[Row], None] = lambda row: None,
-        clock: Callable[[], float] = time.monotonic,
+        tell: Callable[[Happening], None] = lambda happening: None,
     ) -> None:
         """
-        open_engine         an engine that is not started yet, and what it will need; asked before each loading
+        open_engine         an engine that is not started yet, and what it will need; asked before each loading, with
+                            the bytes of main memory that idle models would make room of
         key                 the same for names of models that one engine can run
         free_bytes          main memory that the system would give to a new process now
         keep_alive_seconds  how long an idle model stays; negative: for ever
         when_loaded         is told of each model that has been loaded, and what it took
+        tell                is told what happens, once it has
         """
-        self._open_engine, self._key, self._free_bytes, self._clock = open_engine, key, free_bytes, clock
-        self._keep_alive_seconds, self._when_loaded = keep_alive_seconds, when_loaded
+        self._open_engine, self._key, self._free_bytes = open_engine, key, free_bytes
+        self._keep_alive_seconds, self._when_loaded, self.tell = keep_alive_seconds, when_loaded, tell
         self._loaded: dict[Hashable, Loaded] = {}  # nothing that is neither ready nor wanted
         self._loading_bytes = 0
         self._changed = asyncio.Event()
@@ -103,7 +123,7 @@ class Scheduler:
             yield loaded.engine
         finally:
             loaded.users -= 1
-            loaded.used_seconds = self._clock()
+            loaded.used_seconds = time.monotonic()
             if keep_alive_seconds is not None:
                 loaded.keep_alive_seconds = keep_alive_seconds
             self._expire_later(loaded)
@@ -114,7 +134,7 @@ class Scheduler:
     def _of(self, model: Model) -> Loaded:
         key = self._key(model)
         if key not in self._loaded:
-            engine, plan = self._open_engine(model)
+            engine, plan = self._open_engine(model, self._idle_bytes())
             self._loaded[key] = Loaded(key, model, engine, plan, keep_alive_seconds=self._keep_alive_seconds)
         return self._loaded[key]
 
@@ -129,7 +149,7 @@ class Scheduler:
         for loaded in found:
             if loaded.users:
                 raise Busy(f"{model.name} is answering {loaded.users} requests", retry_seconds=5)
-            await self._unload(loaded)
+            await self._unload(loaded, "asked")
         return bool(found)
 
     async def release(self, model: Model) -> None:
@@ -138,7 +158,7 @@ class Scheduler:
             if loaded.users:
                 loaded.keep_alive_seconds = 0
             else:
-                await self._unload(loaded)
+                await self._unload(loaded, "asked")
 
     def _known_as(self, model: Model) -> list[Loaded]:
         """What is loaded under this name: its file as it is now, and as it was."""
@@ -147,8 +167,20 @@ class Scheduler:
 
     def rows(self) -> list[Row]:
         """The models that are loaded or loading, the one used last first."""
+        return [self._row(x) for x in self._shown()]
+
+    def models(self) -> list[Model]:
+        """Those of the rows, without measuring anything."""
+        return [x.model for x in self._shown()]
+
+    def _shown(self) -> list[Loaded]:
         shown = [x for x in self._loaded.values() if x.ready or x.users]
-        return [self._row(x) for x in sorted(shown, key=lambda x: (x.users, x.used_seconds), reverse=True)]
+        return sorted(shown, key=lambda x: (x.users, x.used_seconds), reverse=True)
+
+    def row(self, model: Model) -> Row | None:
+        """A model, as it is wanted now, if it is loaded or loading under whatever name."""
+        loaded = self._loaded.get(self._key(model))
+        return self._row(loaded) if loaded and (loaded.ready or loaded.users) else None
 
     async def forget(self, conversation: str) -> None:
         """Has all models forget what they have read of a conversation."""
@@ -168,28 +200,34 @@ class Scheduler:
         async with loaded.changing:
             if not loaded.ready:
                 await self._reserve(loaded.plan.ram_bytes)
+                start = time.monotonic()
                 try:
                     await loaded.engine.start()
                     loaded.ready = True
                     self._when_loaded(self._row(loaded))
+                except DomovError:
+                    self.tell(ModelLoaded(loaded.model.name, None))
+                    raise
+                else:
+                    self.tell(ModelLoaded(loaded.model.name, time.monotonic() - start))
                 finally:
                     self._loading_bytes -= loaded.plan.ram_bytes
                     self._wake()
 
     async def _reserve(self, needed_bytes: int) -> None:
         """Waits until there is room, making some where it can. Raises Busy after ROOM_SECONDS."""
-        deadline = self._clock() + ROOM_SECONDS
+        deadline = time.monotonic() + ROOM_SECONDS
         while needed_bytes > self._room_bytes():
             self._changed.clear()
             idle = min((x for x in self._loaded.values() if x.idle), key=lambda x: x.used_seconds, default=None)
             if idle is not None:
-                await self._unload(idle)
+                await self._unload(idle, "evicted")
             elif not self._loading_bytes and not any(x.ready or x.leaving for x in self._loaded.values()):
                 break  # nothing is left that could make room
             else:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), max(0.0, deadline - self._clock()))
-                if self._clock() >= deadline:
+                    await asyncio.wait_for(self._changed.wait(), max(0.0, deadline - time.monotonic()))
+                if time.monotonic() >= deadline:
                     raise Busy("other models are running and leave no memory for this one", retry_seconds=30)
         self._loading_bytes += needed_bytes
 
@@ -198,11 +236,16 @@ class Scheduler:
         mapped = sum(x.plan.ram_weights_bytes for x in self._loaded.values() if x.ready)
         return self._free_bytes() - mapped - self._loading_bytes
 
-    async def _unload(self, loaded: Loaded) -> None:
+    def _idle_bytes(self) -> int:
+        """What idle models hold. Their mapped weights count as free already."""
+        return sum(x.plan.ram_bytes - x.plan.ram_weights_bytes for x in self._loaded.values() if x.idle)
+
+    async def _unload(self, loaded: Loaded, why: Leaving) -> None:
         """Ends a model, unless a request comes for it before its turn."""
         async with loaded.changing:
             if loaded.idle:
                 loaded.ready, loaded.leaving = False, True
+                self.tell(ModelLeft(loaded.model.name, why))
                 loaded.keep_alive_seconds = self._keep_alive_seconds
                 if loaded.expiry:
                     loaded.expiry.cancel()
@@ -219,7 +262,7 @@ class Scheduler:
             loaded.expiry = loop.call_later(loaded.keep_alive_seconds, self._expire, loaded)
 
     def _expire(self, loaded: Loaded) -> None:
-        task = asyncio.ensure_future(self._unload(loaded))
+        task = asyncio.ensure_future(self._unload(loaded, "expired"))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -233,7 +276,7 @@ class Scheduler:
         waiting = engine.waiting if engine else 0
         expires = None
         if loaded.idle and loaded.keep_alive_seconds >= 0:
-            expires = max(0.0, loaded.used_seconds + loaded.keep_alive_seconds - self._clock())
+            expires = max(0.0, loaded.used_seconds + loaded.keep_alive_seconds - time.monotonic())
         return Row(
             model=loaded.model.name,
             state="loading" if not loaded.ready else "running" if loaded.users else "idle",
@@ -245,6 +288,8 @@ class Scheduler:
             running=loaded.users - waiting if loaded.ready else 0,
             waiting=waiting if loaded.ready else loaded.users,
             expires_in_seconds=expires,
+            planned_device_bytes=loaded.plan.device_bytes,
+            measured_device_bytes=allocated.device_bytes,
         )
 
 
@@ -266,20 +311,50 @@ class Scheduled:
             return await engine.start()
 
     async def stream(self, request: ChatRequest | CompletionRequest) -> AsyncIterator[Event]:
-        async with (
-            self._scheduler.use(self._model, request.keep_alive_seconds) as engine,
-            aclosing(engine.stream(request)) as events,  # type: ignore[type-var]
-        ):
-            async for event in events:
-                yield event
+        given = self._given(request)
+        event: Event | None = None
+        pieces = 0
+        with self._spending("chat" if isinstance(request, ChatRequest) else "completion") as spent:
+            try:
+                async with (
+                    self._scheduler.use(self._model, request.keep_alive_seconds) as engine,
+                    aclosing(engine.stream(given.request)) as events,  # type: ignore[type-var]
+                ):
+                    async for event in events:
+                        if not isinstance(event, Progress):
+                            spent.begin()
+                            yield given.told(event)
+                            break
+                        yield event
+                    async for event in events:  # nothing more is done for a token than to count it
+                        pieces += 1
+                        yield given.told(event) if given.added else event
+            finally:
+                spent.pieces = pieces + (spent.first_seconds is not None)
+                if isinstance(event, Done):
+                    spent.usage, spent.pieces = event.usage, spent.pieces - 1
+
+    def _given(self, request: ChatRequest | CompletionRequest) -> Applied:
+        """The request with what the model's name adds to it."""
+        preset = self._model.manifest.preset
+        return applied(request, preset) if preset else Applied(request)
+
+    def _spending(self, task: Task) -> AbstractContextManager[Spending]:
+        return spending(self._scheduler.tell, model=self._model.name, task=task)
 
     async def embed(self, texts: Sequence[str | tuple[int, ...]]) -> Embeddings:
-        async with self._scheduler.use(self._model) as engine:
-            return await engine.embed(texts)
+        with self._spending("embedding") as spent:
+            async with self._scheduler.use(self._model) as engine:
+                made = await engine.embed(texts)
+            spent.usage = Usage(made.tokens, 0)
+            return made
 
     async def rerank(self, query: str, documents: Sequence[str]) -> Ranking:
-        async with self._scheduler.use(self._model) as engine:
-            return await engine.rerank(query, documents)
+        with self._spending("reranking") as spent:
+            async with self._scheduler.use(self._model) as engine:
+                ranking = await engine.rerank(query, documents)
+            spent.usage = Usage(ranking.tokens, 0)
+            return ranking
 
     async def tokenize(self, text: str, *, special: bool = False, first: bool = False) -> tuple[int, ...]:
         async with self._tokenizer() as tokenizer:
@@ -291,7 +366,9 @@ class Scheduled:
 
     async def render(self, request: ChatRequest) -> str:
         async with self._tokenizer() as tokenizer:
-            return await tokenizer.render(request)
+            given = self._given(request).request
+            assert isinstance(given, ChatRequest)
+            return await tokenizer.render(given)
 
     @asynccontextmanager
     async def _tokenizer(self) -> AsyncIterator[Tokenizer]:

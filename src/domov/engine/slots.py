@@ -18,7 +18,7 @@ from typing import Any
 
 from domov.engine.states import State, States, remove, shared_prefix
 from domov.errors import Busy, DomovError
-from domov.types import ChatRequest, CompletionRequest, Priority
+from domov.types import ChatRequest, CompletionRequest, Incident, Priority
 
 # Shorter prefixes are read faster than they are looked after; about four characters are a token.
 LEAST_CHARACTERS = 2048
@@ -48,16 +48,26 @@ class Waiting:
 
 
 class Slots:
-    def __init__(self, count: int, call: Call, *, queue: int, context_tokens: int, states: States | None) -> None:
+    def __init__(
+        self,
+        count: int,
+        call: Call,
+        *,
+        queue: int,
+        context_tokens: int,
+        states: States | None,
+        happened: Callable[[Incident], None] = lambda what: None,
+    ) -> None:
         """
         count           slots of the worker
         call            sends one order to the worker: path and body
         queue           requests that may wait; more are told to come back
         context_tokens  of one slot
         states          where states are kept; None: nowhere
+        happened        is told of each state that is saved or restored
         """
         self._slots, self._call, self._queue = [Slot(n) for n in range(count)], call, queue
-        self._states, self._context_tokens = states, context_tokens
+        self._states, self._context_tokens, self._happened = states, context_tokens, happened
         self._free = list(self._slots)
         self._promised = 0  # of the free ones, to requests whose turn has come
         self._waiting: list[Waiting] = []
@@ -156,6 +166,7 @@ class Slots:
             remove(state.path)
         else:
             self._states.touch(state)
+            self._happened("state_restored")
 
     async def _save(self, slot: Slot) -> None:
         """Keeps what the slot holds, if it is worth it; a disk that has no room costs nothing but that."""
@@ -169,6 +180,7 @@ class Slots:
             if not slot.private:  # forgotten meanwhile
                 self._states.keep(State(path, slot.text, int(told["n_saved"]), slot.conversation))
                 kept = True
+                self._happened("state_saved")
         except (DomovError, OSError, KeyError):
             pass
         finally:

@@ -9,6 +9,8 @@ from typing import Any
 
 import orjson
 
+from domov.engine.bounds import check_schema
+from domov.engine.pictures import check_picture
 from domov.engine.traits import Traits
 from domov.engine.wire_errors import error_of
 from domov.engine.wire_sampling import answer_fields, in_range, sampling_fields
@@ -101,6 +103,11 @@ def _check(request: ChatRequest, traits: Traits) -> None:
         raise BadRequest("this model takes no images", hint="choose a model with a projector (mmproj)")
     if "audio" in kinds and not traits.hears:
         raise BadRequest("this model takes no sound", hint="choose a model with a projector (mmproj) for audio")
+    for media in (media for message in request.messages for media in message.media):
+        if media.kind == "image":
+            check_picture(media)
+    for tool in request.tools:
+        check_schema(tool.parameters, what=f"the schema of {tool.name}")
 
 
 def message_table(message: Message) -> dict[str, Any]:

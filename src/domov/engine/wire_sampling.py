@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from domov.engine.bounds import check_grammar, check_schema
 from domov.engine.traits import Traits
 from domov.errors import BadRequest
 from domov.types import Request, Sampling
@@ -78,7 +79,10 @@ def answer_fields(request: Request, traits: Traits) -> dict[str, Any]:
         fields["stop"] = few("stop", stop)
     if request.grammar is not None and request.json_schema is not None:
         raise BadRequest("a grammar and a JSON schema can't hold the same answer", hint="leave one of them out")
+    if request.json_schema is not None:
+        check_schema(request.json_schema, what="the schema")
     if request.grammar:
+        check_grammar(request.grammar)
         fields["grammar"] = request.grammar
     if request.top_logprobs is not None:
         in_range("top_logprobs", request.top_logprobs, 0, MOST_LOGPROBS)
@@ -88,7 +92,7 @@ def answer_fields(request: Request, traits: Traits) -> dict[str, Any]:
 
 
 def in_range(name: str, value: float, least: float, most: float) -> float:
-    if not (math.isfinite(value) and least <= value <= most):
+    if not least <= value <= most:  # nor is NaN; math.isfinite fails for large integers
         raise BadRequest(f"{name} is {value}: it goes from {least:g} to {most:g}")
     return value
 

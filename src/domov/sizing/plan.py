@@ -63,6 +63,11 @@ class Plan:
         return buffers + self.projector_bytes + PROCESS_BYTES
 
     @property
+    def device_bytes(self) -> dict[str, int]:
+        """`needed_bytes` by device."""
+        return {s.device: s.needed_bytes for s in self.devices} or {RAM: self.needed_bytes}
+
+    @property
     def ram_bytes(self) -> int:
         """What of `needed_bytes` lies in main memory."""
         return sum(s.needed_bytes for s in self.devices if s.device == RAM) if self.devices else self.needed_bytes

@@ -24,6 +24,7 @@ from domov.units import human_bytes
 CHUNK_BYTES = 1 << 20
 MOST_TRIES = 5  # without a single new byte between them
 LONGEST_WAIT_SECONDS = 30.0
+CHECKING = "checking what is here"  # the step before going on: its total is what is here, not the file's
 TRANSIENT = (408, 429, 500, 502, 503, 504)
 
 
@@ -120,7 +121,7 @@ async def _hash_existing(part: Path, wanted: Wanted, on_progress: OnProgress) ->
         while chunk := file.read(CHUNK_BYTES):
             hasher.update(chunk)
             have += len(chunk)
-            on_progress(Progress("checking what is here", have, total))
+            on_progress(Progress(CHECKING, have, total))
             await asyncio.sleep(0)  # a place to be interrupted
     return hasher, have
 

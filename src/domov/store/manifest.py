@@ -7,8 +7,9 @@ from typing import Any, cast
 import orjson
 
 from domov.errors import BadModelFile
+from domov.store.preset import Preset, from_table
 
-FORMAT = 1
+FORMAT = 2  # of a manifest with a preset; 1 without, which older ones can read
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,14 @@ class Manifest:
     added: str  # UTC, ISO 8601
     path: str | None = None  # of a file used where it lies; None: the blob of that digest
     modified_ns: int | None = None  # of that file when its digest was taken
+    preset: Preset | None = None  # what a Modelfile has added
 
 
 def to_json(manifest: Manifest) -> bytes:
-    return orjson.dumps({"format": FORMAT, **asdict(manifest)}, option=orjson.OPT_INDENT_2) + b"\n"
+    table = {"format": FORMAT if manifest.preset else 1, **asdict(manifest)}
+    if manifest.preset is None:
+        del table["preset"]
+    return orjson.dumps(table, option=orjson.OPT_INDENT_2) + b"\n"
 
 
 def from_json(content: bytes, *, path: Path) -> Manifest:
@@ -42,10 +47,11 @@ def from_json(content: bytes, *, path: Path) -> Manifest:
         version = table.pop("format")
         if type(version) is int and version > FORMAT:
             raise BadModelFile(f"{path} has format {version}, this Domov reads {FORMAT}", hint="update Domov")
-        manifest = Manifest(**{**table, "source": Source(**table["source"])})
+        preset = from_table(table.pop("preset", None))
+        manifest = Manifest(**{**table, "source": Source(**table["source"])}, preset=preset)
         if type(version) is not int or not (_well_typed(manifest) and _well_typed(manifest.source)):
             raise TypeError("a field of another type")
-    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BadModelFile(f"damaged manifest: {path}", hint="move it away and pull the model again") from error
     return manifest
 

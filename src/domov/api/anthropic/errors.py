@@ -10,17 +10,24 @@ import orjson
 from fastapi.responses import Response
 
 from domov.api.errors import retry_headers, sentence
-from domov.errors import BadInput, Busy, ContextOverflow, DomovError, NotFound, Refused, WorkerDied
+from domov.errors import BadInput, Busy, ContextOverflow, DomovError, NotFound, NotPermitted, Refused, WorkerDied
 
 STATUS: tuple[tuple[type[DomovError], int, str], ...] = (
     (NotFound, 404, "not_found_error"),
     (BadInput, 400, "invalid_request_error"),
+    (NotPermitted, 403, "permission_error"),
     (Busy, 529, "overloaded_error"),
     (Refused, 503, "overloaded_error"),
     (WorkerDied, 503, "api_error"),
     (DomovError, 500, "api_error"),
 )
-KINDS = {403: "permission_error", 404: "not_found_error", 413: "request_too_large"}
+KINDS = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+}
 
 
 def error_response(error: DomovError) -> Response:

@@ -9,12 +9,14 @@ from typing import Any
 
 from domov.api.ollama.replies import NEVER_SECONDS, timestamp
 from domov.app import App
+from domov.engine.allocated import Buffer
 from domov.engine.fill import holds_marks
 from domov.engine.scheduler import Row
 from domov.errors import BadModelFile
 from domov.options import ModelOptions
 from domov.store.gguf import Elements, Header, read_header
 from domov.store.models import Model
+from domov.store.preset import NOTHING, Preset, modelfile, parameter_texts
 from domov.store.shape import ModelShape, shape_of
 from domov.units import human_count
 
@@ -90,7 +92,7 @@ def loaded_table(row: Row, model: Model | None) -> dict[str, Any]:
         "digest": model.manifest.digest.removeprefix("sha256:") if model else "",
         "details": details(model) if model else {},
         "expires_at": timestamp(left),
-        "size_vram": 0,
+        "size_vram": sum(size for device, size in row.allocated_bytes.items() if not Buffer(device, "", size).in_ram),
         "context_length": row.context_tokens,
     }
 
@@ -110,22 +112,34 @@ def capabilities(found: Known, options: ModelOptions) -> list[str]:
 def show_table(domov: App, model: Model, *, verbose: bool) -> dict[str, Any]:
     """Everything about one model. Raises BadModelFile, and BadOption for options that don't fit it."""
     found, options = known(model), domov.options(model)
-    template = found.shape.chat_template or ""
+    preset = model.manifest.preset or NOTHING
+    template = options.chat_template or found.shape.chat_template or ""
+    licence = model.manifest.licence or found.shape.licence or ""
     table: dict[str, Any] = {
-        "license": model.manifest.licence or found.shape.licence or "",
-        "modelfile": f"# what Domov has of it; other instructions are not kept\nFROM {model.name}\n",
-        "parameters": f"num_ctx                        {domov.plan(found.shape, options).context_tokens}",
+        "license": licence,
+        "modelfile": modelfile(preset, source=model.name, licence=licence),
+        "parameters": _parameters(preset, context_tokens=domov.plan(found.shape, options).context_tokens),
         "template": (GAP_NOTE if found.fills_gaps else "") + template,
         "details": details(model),
         "model_info": model_info(found.header.metadata),
         "capabilities": capabilities(found, options),
         "modified_at": model.manifest.added,
     }
+    if preset.system:
+        table["system"] = preset.system
+    if preset.messages:
+        table["messages"] = [{"role": role, "content": text} for role, text in preset.messages]
     if options.mmproj:
         table["projector_info"] = model_info(read_header(Path(options.mmproj)).metadata)
     if verbose:
         table["tensors"] = [{"name": t.name, "type": t.type, "shape": t.dimensions} for t in found.header.tensors]
     return table
+
+
+def _parameters(preset: Preset, *, context_tokens: int) -> str:
+    """A line for each: the context as it is, the others as they were set."""
+    set_ones = [(name, text) for name, text in parameter_texts(preset) if name != "num_ctx"]
+    return "\n".join(f"{name:<30} {text}" for name, text in [("num_ctx", str(context_tokens)), *set_ones])
 
 
 def model_info(metadata: Mapping[str, Any]) -> dict[str, Any]:

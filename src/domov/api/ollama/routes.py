@@ -11,10 +11,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
 from starlette.requests import ClientDisconnect
 
+from domov.access.callers import tell
 from domov.api.answers import json_response, streaming
 from domov.api.disconnect import unless_disconnected
 from domov.api.errors import sentence
-from domov.api.models import installed, no_path
+from domov.api.models import installed, no_path, shown, shown_rows
 from domov.api.ollama import answering, describing, storing, vectors
 from domov.api.ollama.bodies import (
     ChatBody,
@@ -97,12 +98,12 @@ def _telling(domov: App) -> APIRouter:
     @routes.head("/api/tags", include_in_schema=False)
     def tags() -> dict[str, Any]:
         """The models that are here."""
-        return {"models": [describing.tag_table(model) for model in domov.models.all()]}
+        return {"models": [describing.tag_table(model) for model in shown(domov)]}
 
     @routes.get("/api/ps")
     async def ps() -> dict[str, Any]:
         """The models in memory."""
-        rows = domov.scheduler.rows()
+        rows = shown_rows(domov)
         return {"models": await asyncio.to_thread(lambda: [_loaded_table(domov, row) for row in rows])}
 
     @routes.post("/api/show")
@@ -120,6 +121,7 @@ def _storing(domov: App) -> APIRouter:
     @routes.post("/api/pull")
     async def pull(body: storing.PullBody, request: Request) -> Response:
         """Fetches a model, telling how it gets on."""
+        tell(model=body.called)
         return await unless_disconnected(request, _pull(domov, body))
 
     @routes.post("/api/push")
@@ -131,6 +133,7 @@ def _storing(domov: App) -> APIRouter:
     def create(body: storing.CreateBody) -> Response:
         """A new name for a model that is here, or for a file that was sent."""
         refuse_unsupported(body, storing.CREATE_UNSUPPORTED)
+        tell(model=body.called)
         storing.create(domov, body)
         told = [{"status": "writing manifest"}, {"status": "success"}]
         if not body.stream:
@@ -140,12 +143,14 @@ def _storing(domov: App) -> APIRouter:
     @routes.post("/api/copy")
     def copy(body: CopyBody) -> Response:
         """A second name for a model."""
+        tell(model=body.source, to=body.destination)
         domov.models.copy(installed(domov, body.source).name, no_path(body.destination))
         return Response()
 
     @routes.delete("/api/delete")
     async def delete(body: Named) -> Response:
         """Takes a name away, and the model's file with its last name."""
+        tell(model=body.called)
         model = domov.models.find(no_path(body.called))
         if model is not None:
             await domov.scheduler.unload(model)

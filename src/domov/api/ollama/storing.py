@@ -14,25 +14,22 @@ from pydantic import Field
 from domov.api.models import installed, no_path
 from domov.api.ollama.fields import MODEL_NAMES, Named
 from domov.app import App
-from domov.errors import BadModelFile, BadName, BadRequest, NotFound
+from domov.errors import BadModelFile, BadRequest, NotFound
 from domov.files import disk_errors, make_folder
+from domov.store.creating import create as make
+from domov.store.creating import new_name
 from domov.store.download import Progress, check_room
 from domov.store.gguf import read_header
 from domov.store.manifest import Manifest, Source
+from domov.store.modelfile import parse
 from domov.store.models import Models, now
-from domov.store.names import LocalName, parse, shown
+from domov.store.names import LocalName, shown
+from domov.store.names import parse as parse_name
+from domov.store.preset import preset
 from domov.store.shape import shape_of
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-CREATE_UNSUPPORTED: tuple[str, ...] = (
-    "modelfile",
-    "adapters",
-    "draft_files",
-    "template",
-    "system",
-    "parameters",
-    "messages",
-)
+CREATE_UNSUPPORTED: tuple[str, ...] = ("adapters", "draft_files")
 CREATE_UNSUPPORTED += ("quantize", "quantization", "draft_quantize", "renderer", "parser", "remote_host")
 Table = dict[str, Any]
 
@@ -45,6 +42,11 @@ class CreateBody(Named):
     from_: MODEL_NAMES = Field(default="", alias="from")
     files: Annotated[dict[str, str], Field(max_length=64)] = {}
     license: str | list[str] = ""
+    system: Annotated[str, Field(max_length=1 << 20)] = ""
+    template: Annotated[str, Field(max_length=1 << 20)] = ""
+    parameters: dict[str, Any] = {}
+    messages: Annotated[list[dict[str, Any]], Field(max_length=10_000)] = []
+    modelfile: str = ""
     stream: bool = True
 
 
@@ -73,7 +75,7 @@ async def pulled(domov: App, name: str) -> AsyncGenerator[Table, None]:
 
 def _promised(domov: App, name: str) -> str | None:
     """The digest of a model that the catalogue has."""
-    parsed = parse(no_path(name))
+    parsed = parse_name(no_path(name))
     entry = domov.models.catalogue.find(parsed) if isinstance(parsed, LocalName) else None
     return f"sha256:{entry.sha256}" if entry and entry.sha256 else None
 
@@ -125,25 +127,37 @@ def _upload(models: Models, digest: str) -> Path:
 
 
 def create(domov: App, body: CreateBody) -> None:
-    """Gives a model that is here, or a file that was sent, a new name. Raises BadRequest for what can't be kept."""
-    name = parse(no_path(body.called))
-    if not isinstance(name, LocalName):
-        raise BadName(f"not a name to give: {shown(body.called)}", hint="names to give look like mine or mine:tag")
+    """Gives a model that is here, or a file that was sent, a new name, and what is said of it.
+
+    Raises BadRequest for what can't be kept.
+    """
+    name = new_name(no_path(body.called))
+    body = _with_modelfile(body) if body.modelfile else body
     if bool(body.from_) == bool(body.files):
         raise BadRequest("create needs either from or files")
     licence = "\n".join(body.license) if isinstance(body.license, list) else body.license
+    given = preset(body.model_dump(include={"system", "template", "parameters", "messages"}))
     if body.from_:
-        manifest = installed(domov, body.from_).manifest
-        licence = licence or manifest.licence
-        domov.models.add(replace(manifest, name=str(name), added=now(), licence=licence))
+        base = installed(domov, body.from_).manifest
+        make(domov.models, base, name=name, preset=given, licence=licence)
         return
     if len(body.files) != 1:
         raise BadRequest("files must be one GGUF file", hint="join the parts of a split model first")
     ((file, digest),) = body.files.items()
-    _take_in(domov.models, str(name), Source("file", shown(file), shown(file)), checked(digest), licence)
+    sent = _sent(domov.models, name, Source("file", shown(file), shown(file)), checked(digest))
+    make(domov.models, replace(sent, licence=licence or sent.licence), name=name, preset=given)
 
 
-def _take_in(models: Models, name: str, source: Source, digest: str, licence: str) -> None:
+def _with_modelfile(body: CreateBody) -> CreateBody:
+    """The fields that a Modelfile's text stands for, as older clients send it."""
+    told = parse(body.modelfile)
+    return CreateBody.model_validate(
+        {"model": body.called, "from": told.source, "license": list(told.licences)} | told.fields
+    )
+
+
+def _sent(models: Models, name: str, source: Source, digest: str) -> Manifest:
+    """The manifest of a file that was sent, and that has its place then."""
     path = blob_path(models, digest)
     if path is None:
         raise NotFound(f"no such file was sent: {digest}", hint=f"send it to /api/blobs/{digest}")
@@ -156,8 +170,8 @@ def _take_in(models: Models, name: str, source: Source, digest: str, licence: st
         digest=digest,
         size_bytes=path.stat().st_size,
         source=source,
-        licence=licence or shown(shape.licence or "not stated"),
+        licence=shown(shape.licence or "not stated"),
         verified="sha256 named by the sender",
         added=now(),
     )
-    models.add(manifest, None if path == models.blob(digest) else path)
+    return models.add(manifest, None if path == models.blob(digest) else path).manifest

@@ -34,11 +34,14 @@ def several(request: Asked, count: int) -> list[Asked]:
 async def all_events(engine: Engine, requests: Sequence[Asked]) -> AsyncIterator[tuple[int, Event]]:
     """The events of all answers as they come, each with the number of its request.
 
-    As many are made at the same time as the model has slots. They are made at the model's pace, whoever reads them: a
-    reader that is slow costs memory, but no slot.
+    As many are made at the same time as the model has slots.
     """
-    slots = (await engine.start()).slots if len(requests) > 1 else 1
-    free, ready = asyncio.Semaphore(slots), asyncio.Queue[tuple[int, Event | None]]()
+    if len(requests) == 1:
+        async with aclosing(engine.stream(requests[0])) as events:  # type: ignore[type-var]
+            async for event in events:
+                yield 0, event
+        return
+    free, ready = asyncio.Semaphore((await engine.start()).slots), asyncio.Queue[tuple[int, Event | None]]()
 
     async def make(number: int, request: Asked) -> None:
         try:

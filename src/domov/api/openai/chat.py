@@ -1,7 +1,8 @@
 """POST /v1/chat/completions: a body becomes a ChatRequest, events become chunks or one whole answer.
 
 Unknown fields are ignored; known ones that Domov can't honour are refused, because an answer that silently
-lacks what was asked for is wrong. Source: OpenAI's API reference, chat completions, as of the `openai` client 3.
+lacks what was asked for is wrong; tests/api/test_openai_fields.py goes through all of OpenAI's. Source: OpenAI's API
+reference, chat completions, as of the `openai` client 3.54.
 """
 
 from dataclasses import dataclass, field
@@ -34,7 +35,13 @@ UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "audio": (None,),
     "modalities": (None, ["text"]),
     "web_search_options": (None,),
+    "moderation": (None,),
 }
+# OpenAI's fields that change nothing here: what they ask for is so anyway, or is OpenAI's own business.
+IGNORED = frozenset(
+    ("metadata", "prediction", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention")
+    + ("safety_identifier", "service_tier", "store", "user", "verbosity")
+)
 
 
 class JsonSchema(BaseModel):
@@ -69,6 +76,16 @@ class NamedTool(BaseModel):
     function: Named
 
 
+class AllowedTools(BaseModel):
+    mode: Literal["auto", "required"]
+    tools: list[NamedTool]
+
+
+class AllowedChoice(BaseModel):
+    type: Literal["allowed_tools"]
+    allowed_tools: AllowedTools
+
+
 class ChatBody(TextBody):
     messages: Annotated[list[ChatMessage], Field(min_length=1)]
     max_tokens: Annotated[int, Field(ge=1, lt=2**31)] | None = None
@@ -78,9 +95,9 @@ class ChatBody(TextBody):
     response_format: ResponseFormat | None = None
     json_schema: dict[str, Any] | None = None
     tools: Annotated[list[ToolBody], Field(max_length=512)] | None = None
-    tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
+    tool_choice: Literal["none", "auto", "required"] | NamedTool | AllowedChoice | None = None
     parallel_tool_calls: bool | None = None
-    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
     thinking_budget_tokens: Annotated[int, Field(ge=0, lt=2**31)] | None = None
     chat_template_kwargs: dict[str, Any] | None = None
     continue_final_message: bool = False
@@ -102,16 +119,31 @@ def decode(body: ChatBody) -> ChatRequest:
         max_tokens=body.max_completion_tokens or body.max_tokens,
         top_logprobs=(body.top_logprobs or 0) if body.logprobs else None,
         json_schema=_schema(body),
-        tools=tuple(_tool(tool.function) for tool in body.tools or ()),
-        tool_choice=f"={body.tool_choice.function.name}"
-        if isinstance(body.tool_choice, NamedTool)
-        else body.tool_choice or "auto",
+        tools=tuple(_allowed(body)),
+        tool_choice=_tool_choice(body.tool_choice),
         parallel_tool_calls=body.parallel_tool_calls,
         thinking=_thinking(body, values),
         thinking_tokens=body.thinking_budget_tokens,
         template_values=values,
         continue_last=body.continue_final_message,
     )
+
+
+def _tool_choice(choice: str | NamedTool | AllowedChoice | None) -> str:
+    if isinstance(choice, NamedTool):
+        return f"={choice.function.name}"
+    return choice.allowed_tools.mode if isinstance(choice, AllowedChoice) else choice or "auto"
+
+
+def _allowed(body: ChatBody) -> list[Tool]:
+    """The tools that the model is told of. Raises BadRequest."""
+    tools = [_tool(tool.function) for tool in body.tools or ()]
+    if not isinstance(body.tool_choice, AllowedChoice):
+        return tools
+    names = [tool.function.name for tool in body.tool_choice.allowed_tools.tools]
+    if unknown := set(names) - {tool.name for tool in tools}:
+        raise BadRequest(f"tool_choice allows a tool that is not there: {min(unknown)[:128]}")
+    return [tool for tool in tools if tool.name in names]
 
 
 def _tool(function: Function) -> Tool:
@@ -180,7 +212,8 @@ class Stream:
             told = {"total": event.total_tokens, "cache": event.cached_tokens, "processed": event.read_tokens}
             return first + self.delta(index, {}, prompt_progress=told)
         self.usages[index] = event.usage
-        return first + self.delta(index, {}, event.reason, **dropped_table(event.dropped))
+        timings = timings_table(event.usage)
+        return first + self.delta(index, {}, event.reason, timings=timings, **dropped_table(event.dropped))
 
     def last(self) -> bytes:
         if not self.include_usage:

@@ -14,6 +14,7 @@ from domov.api.openai.fields import MOST_CHOICES, Int31, TextBody, shared_fields
 from domov.errors import BadRequest
 from domov.types import CompletionRequest, Done, Event, Progress, TextDelta, Token, Usage
 
+IGNORED = frozenset(("user",))
 Tokens = Annotated[list[Int31], Field(min_length=1)]
 USUAL_MAX_TOKENS = 16
 
@@ -95,7 +96,8 @@ class Stream:
         if isinstance(event, Done):
             self.usages[index] = event.usage
             last = self.choice(index, "", [], event.reason)
-            return first + sse(self.body([last], **dropped_table(event.dropped)))
+            timings = timings_table(event.usage)
+            return first + sse(self.body([last], timings=timings, **dropped_table(event.dropped)))
         return first  # a completion has no reasoning and calls no tools
 
     def last(self) -> bytes:

@@ -6,7 +6,14 @@ from fastapi.responses import Response
 from domov.api.errors import retry_headers, sentence, status_of
 from domov.errors import ContextOverflow, DomovError
 
-KINDS = {404: "not_found_error", 500: "server_error", 503: "service_unavailable_error"}
+KINDS = {
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+    500: "server_error",
+    503: "service_unavailable_error",
+}
+CODES = {401: "invalid_api_key", 429: "rate_limit_exceeded"}
 
 
 def error_body(error: DomovError) -> tuple[int, bytes]:
@@ -23,7 +30,7 @@ def error_response(error: DomovError) -> Response:
 
 def refusal(status: int, message: str) -> Response:
     """What is refused before any route has seen it."""
-    return Response(envelope(status, message), status, media_type="application/json")
+    return Response(envelope(status, message, CODES.get(status)), status, media_type="application/json")
 
 
 def envelope(status: int, message: str, code: str | None = None) -> bytes:

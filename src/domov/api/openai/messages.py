@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from domov.api.values import decoded
 from domov.errors import BadRequest
@@ -18,6 +18,8 @@ ROLES: dict[str, Role] = {
 }
 _DATA = re.compile(r"data:(image/[a-z0-9.+\-]{1,40});base64,")
 SOUNDS = ("wav", "mp3")
+UNSUPPORTED = ("audio", "function_call")  # of a message: what was said or called would be lost
+IGNORED = frozenset(("name",))
 
 
 class ImageUrl(BaseModel):
@@ -49,36 +51,41 @@ class Call(BaseModel):
 
 
 class ChatMessage(BaseModel):
+    model_config = ConfigDict(extra="allow")
     role: Literal["developer", "system", "user", "assistant", "tool"]
     content: str | list[Part] | None = None
     tool_calls: Annotated[list[Call], Field(max_length=512)] | None = None
     tool_call_id: str | None = None
     reasoning_content: str | None = None
+    refusal: str | None = None
 
 
 def message_of(message: ChatMessage) -> Message:
     """Raises BadRequest for content that no model takes."""
+    for name in UNSUPPORTED:
+        if (message.model_extra or {}).get(name) is not None:
+            raise BadRequest(f"{name} of a message is not supported", hint="send tool_calls, or the words themselves")
     content: str | tuple[str | Media, ...] = message.content if isinstance(message.content, str) else ""
     if isinstance(message.content, list):
-        parts = tuple(_part(part) for part in message.content)
+        parts = tuple(part_of(part) for part in message.content)
         texts = all(isinstance(part, str) for part in parts)
         content = "".join(part for part in parts if isinstance(part, str)) if texts else parts
     return Message(
         ROLES[message.role],
-        content,
+        content or message.refusal or "",
         tuple(ToolCall(c.id, c.function.name, c.function.arguments) for c in message.tool_calls or ()),
         message.tool_call_id if message.role == "tool" else None,
         message.reasoning_content or "",
     )
 
 
-def _part(part: Part) -> str | Media:
+def part_of(part: Part) -> str | Media:
     if part.type in ("text", "input_text"):
         return part.text or ""
     if part.type == "refusal":
         return part.refusal or ""
     if part.type == "image_url" and part.image_url is not None:
-        return _image(part.image_url if isinstance(part.image_url, str) else part.image_url.url)
+        return image_of(part.image_url if isinstance(part.image_url, str) else part.image_url.url)
     if part.type == "input_audio" and part.input_audio is not None:
         if part.input_audio.format not in SOUNDS:
             raise BadRequest("input_audio.format is wav or mp3")
@@ -87,7 +94,7 @@ def _part(part: Part) -> str | Media:
     raise BadRequest(f"content of the type {part.type[:40]} is not supported, or is not all there")
 
 
-def _image(url: str) -> Media:
+def image_of(url: str) -> Media:
     found = _DATA.match(url)
     if found is None:
         raise BadRequest(

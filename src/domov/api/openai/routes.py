@@ -1,25 +1,24 @@
 """OpenAI's routes, and llama.cpp's own beside them."""
 
-import time
-import uuid
-
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from domov.api.answers import json_response
 from domov.api.disconnect import unless_disconnected
 from domov.api.models import engine_of
-from domov.api.openai import chat, completions, documents, native, vectors
-from domov.api.openai.answers import Asked, all_events, collected, several, streamed
+from domov.api.openai import chat, completions, files, native, transcriptions, vectors
+from domov.api.openai.answers import all_events, collected, streamed
+from domov.api.openai.asked import chatted, completed, embedded
+from domov.api.openai.responses import routes as responses
 from domov.app import App
-from domov.engine.scheduler import Scheduled
-from domov.errors import BadRequest
-from domov.types import CompletionRequest
 
 
 def router(domov: App) -> APIRouter:
     routes = APIRouter()
     routes.include_router(_openai(domov), tags=["OpenAI"])
+    for part in (files, transcriptions):
+        routes.include_router(part.router(domov), tags=["OpenAI"])
+    routes.include_router(responses.router(domov), tags=["OpenAI"])
     routes.include_router(_native(domov), tags=["llama.cpp"])
     return routes
 
@@ -30,17 +29,17 @@ def _openai(domov: App) -> APIRouter:
     @routes.post("/v1/chat/completions")
     async def chat_completions(body: chat.ChatBody, request: Request) -> Response:
         """An answer to a conversation, whole or streamed."""
-        return await unless_disconnected(request, _chat(domov, body))
+        return await unless_disconnected(request, chatted(domov, body))
 
     @routes.post("/v1/completions")
     async def text_completions(body: completions.CompletionBody, request: Request) -> Response:
         """A text written on, verbatim, or a gap in it filled."""
-        return await unless_disconnected(request, _complete(domov, body))
+        return await unless_disconnected(request, completed(domov, body))
 
     @routes.post("/v1/embeddings")
     async def embeddings(body: vectors.EmbeddingBody, request: Request) -> Response:
         """Vectors of texts."""
-        return await unless_disconnected(request, _embed(domov, body))
+        return await unless_disconnected(request, embedded(domov, body))
 
     @routes.post("/v1/rerank")
     @routes.post("/rerank", include_in_schema=False)
@@ -57,10 +56,8 @@ def _native(domov: App) -> APIRouter:
     @routes.post("/tokenize")
     async def tokenize(body: native.TokenizeBody) -> Response:
         """The tokens of a text."""
-        if body.add_special:
-            raise BadRequest("add_special is not supported", hint="leave add_special out")
         engine, _ = engine_of(domov, body.model)
-        tokens = await engine.tokenize(body.content, special=body.parse_special)
+        tokens = await engine.tokenize(body.content, special=body.parse_special, first=body.add_special)
         if not body.with_pieces:
             return json_response({"tokens": list(tokens)})
         return json_response({"tokens": [{"id": n, "piece": await engine.detokenize([n])} for n in tokens]})
@@ -81,53 +78,6 @@ def _native(domov: App) -> APIRouter:
         return await unless_disconnected(request, _infill(domov, body))
 
     return routes
-
-
-def _include_usage(body: chat.ChatBody | completions.CompletionBody) -> bool:
-    return bool(body.stream_options and body.stream_options.include_usage)
-
-
-async def _chat(domov: App, body: chat.ChatBody) -> Response:
-    asked = chat.decode(body)
-    engine, model = engine_of(domov, body.model)
-    stream = chat.Stream(
-        f"chatcmpl-{uuid.uuid4().hex}", int(time.time()), model.name, _include_usage(body), bool(body.logprobs)
-    )
-    if body.documents:
-        return await documents.answer(domov, body, engine, stream)
-    requests = several(asked, body.n or 1)
-    if body.stream:
-        return await streamed(all_events(engine, requests), stream.encode, stream.last)
-    return json_response(chat.whole(await collected(engine, requests), stream))
-
-
-async def _complete(domov: App, body: completions.CompletionBody) -> Response:
-    requests: list[Asked] = list(completions.decode(body))
-    engine, model = engine_of(domov, body.model)
-    echoes = [await _echo(engine, request) if body.echo else "" for request in requests]
-    stream = completions.Stream(
-        f"cmpl-{uuid.uuid4().hex}",
-        int(time.time()),
-        model.name,
-        _include_usage(body),
-        prompts=len(completions.prompts_of(body)),
-        echoes=echoes,
-        logprobs=body.logprobs is not None,
-    )
-    if body.stream:
-        return await streamed(all_events(engine, requests), stream.encode, stream.last)
-    return json_response(stream.whole(await collected(engine, requests)))
-
-
-async def _echo(engine: Scheduled, request: Asked) -> str:
-    assert isinstance(request, CompletionRequest)
-    return request.prompt if isinstance(request.prompt, str) else await engine.detokenize(request.prompt)
-
-
-async def _embed(domov: App, body: vectors.EmbeddingBody) -> Response:
-    engine, model = engine_of(domov, body.model)
-    made = await engine.embed(vectors.texts_of(body))
-    return json_response(vectors.embeddings_table(made, body, model=model.name))
 
 
 async def _rerank(domov: App, body: vectors.RerankBody) -> Response:

@@ -15,6 +15,7 @@ from domov.api.openai.fields import Int31
 from domov.api.values import shortened
 from domov.types import Embeddings, Ranking
 
+IGNORED = frozenset(("user",))
 MOST_TEXTS = 2048  # OpenAI's limit
 Tokens = Annotated[list[Int31], Field(min_length=1)]
 

@@ -1,0 +1,91 @@
+"""Who calls: the key that a secret belongs to, and the caller of the work under way.
+
+Keys are looked up in memory; whether the database has changed since is asked each time, so that a key which is revoked,
+by this process or another, is refused from the next request on.
+"""
+
+import hmac
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from domov.access.keys import MOST_SECRET_BYTES, Grant, Key, Keys, digest_of
+from domov.errors import NotPermitted
+
+EVERYTHING = Grant("this computer", "admin")
+UNKNOWN = "this key is not known here"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who a request is from. Work that nobody called for, as a command's, may do everything."""
+
+    owner: str = ""  # the key's id; empty where no key is used
+    grant: Grant = EVERYTHING
+    address: str = ""
+    told: dict[str, str] = field(default_factory=dict)  # what the audit is to say of the action
+
+    def check_model(self, name: str) -> None:
+        """Raises NotPermitted, whether or not there is such a model."""
+        if not self.grant.allows(name):
+            raise NotPermitted(
+                f"this key may not use {name[:80]}", hint=f"it may use: {', '.join(self.grant.models)[:300]}"
+            )
+
+
+_CALLER: ContextVar[Caller | None] = ContextVar("caller", default=None)
+
+
+def current() -> Caller:
+    return _CALLER.get() or Caller()
+
+
+def tell(**what: str) -> None:
+    """Adds what was done, to which model or key, to the audit's line of the action under way."""
+    current().told.update(what)
+
+
+@contextmanager
+def acting_for(caller: Caller) -> Iterator[None]:
+    """What is asked of models inside the block, and by tasks begun in it, counts as the caller's."""
+    token = _CALLER.set(caller)
+    try:
+        yield
+    finally:
+        _CALLER.reset(token)
+
+
+class Callers:
+    """Finds the key of a secret. Its own thread only: the server's."""
+
+    def __init__(
+        self, keys: Callable[[], Keys], *, fixed: Sequence[Key] = (), clock: Callable[[], float] = time.time
+    ) -> None:
+        """
+        keys   where the keys are kept; asked for when a secret has to be looked up, not before
+        fixed  keys that are not kept there: of the environment, of this computer's own commands
+        """
+        self._keys, self._clock = keys, clock
+        self._fixed = {key.digest: key for key in fixed}
+        self._known: dict[bytes, Key] = {}
+        self._version: object = None
+
+    def find(self, secret: bytes) -> Key | str:
+        """The key, or why there is none to use. Raises what reading the database raises."""
+        if len(secret) > MOST_SECRET_BYTES:
+            return UNKNOWN
+        digest = digest_of(secret)
+        key = self._fixed.get(digest) or self._kept().get(digest)
+        if key is None or not hmac.compare_digest(key.digest, digest):
+            return UNKNOWN
+        return key.why_unusable(self._clock()) or key
+
+    def _kept(self) -> dict[bytes, Key]:
+        keys = self._keys()
+        version = keys.database.version()
+        if version != self._version:
+            self._known = {key.digest: key for key in keys.all()}
+            self._version = version
+        return self._known
