@@ -112,8 +112,9 @@ def test_filters_that_can_mean_nothing_are_refused(options: dict[str, object]) -
 async def test_what_is_not_there_is_told(home: Documents) -> None:
     with pytest.raises(NoSuchCollection, match="none"):
         await home.search("x", filters=filters(collections=["none"]))
-    with pytest.raises(NoSuchPassage):
-        home.passage(99)
+    for number in (99, 0, -1, 1 << 70):
+        with pytest.raises(NoSuchPassage):
+            home.passage(number)
     with pytest.raises(BadRequest):
         await home.search("  ")
 

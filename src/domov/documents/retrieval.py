@@ -217,7 +217,7 @@ class Retriever:
 
     def passage(self, number: int, filters: Filters = EVERYTHING) -> Hit:
         """Raises NoSuchPassage, also for one that the filters leave out."""
-        rows = self._rows([number], filters)
+        rows = self._rows([number], filters) if abs(number) < 1 << 63 else {}
         if number not in rows:
             raise NoSuchPassage(f"no such passage: {number}", hint="its file may have changed: search again")
         return self._hit(rows[number], 0.0, {}, None)
