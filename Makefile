@@ -6,7 +6,7 @@ QUESTION = Why would somebody run a language model on their own computer?
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: run test check format lint types docs docs-fresh bench bench-start bench-quick bench-dialects bench-fit bench-documents soak fuzz lock clean
+.PHONY: run test check format lint types docs docs-fresh bench bench-start bench-quick bench-dialects bench-autocomplete bench-fit bench-documents soak fuzz lock clean
 
 run: $(VENV)/installed
 	@if [ -n "$$PROMPT" ]; then $(BIN)/domov run $(STARTER) "$$PROMPT"; \
@@ -52,6 +52,11 @@ bench-quick: $(VENV)/installed-dev
 # Every dialect's speed and first word beside the worker itself; 100 streams at once.
 bench-dialects: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.dialects
+
+# Time to a suggestion while somebody types; about three minutes.
+bench-autocomplete: $(VENV)/installed-dev
+	$(BIN)/domov pull $(STARTER)
+	$(BIN)/python -m benchmarks.autocomplete
 
 # Mixed requests to one server for so long; fails if they leave anything behind. An hour is a good one.
 SECONDS = 3600

@@ -61,3 +61,18 @@ def with_gap_marks(model: bytes) -> bytes:
         assert len(old) == len(new) and model.count(old) == 1
         model = model.replace(old, new)
     return model
+
+
+def with_told_marks(model: bytes, *, prefix: int, suffix: int, middle: int) -> bytes:
+    """A GGUF file whose header names the marks around a gap by their numbers."""
+    numbers = {"fim_pre_token_id": prefix, "fim_suf_token_id": suffix, "fim_mid_token_id": middle}
+    rows = b"".join(string(f"tokenizer.ggml.{key}") + struct.pack("<II", 4, number) for key, number in numbers.items())
+    filler = string("general.note")
+    padding = -(len(rows) + len(filler) + 4 + 8) % ALIGNMENT
+    rows += filler + struct.pack("<I", 8) + string("x" * padding)  # so long that the tensors stay aligned
+    count = int.from_bytes(model[16:24], "little") + len(numbers) + 1
+    return model[:16] + struct.pack("<Q", count) + rows + model[24:]
+
+
+def string(text: str) -> bytes:
+    return struct.pack("<Q", len(text)) + text.encode()

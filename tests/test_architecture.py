@@ -14,7 +14,7 @@ LAYERS = (
     ("cli",),
     ("api", "web"),
     ("app",),
-    ("route", "documents", "optimize", "tune", "chats", "batches", "access"),
+    ("route", "documents", "optimize", "tune", "chats", "batches", "access", "connect"),
     ("engine", "meter"),
     ("sizing",),
     ("hardware", "store"),

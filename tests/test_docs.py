@@ -21,7 +21,7 @@ from domov.api.lmstudio import downloads, loading
 from domov.api.lmstudio import request as lmstudio
 from domov.api.ollama import bodies, fields, routes, storing
 from domov.api.ollama.messages import ChatMessage
-from domov.api.openai import batches, chat, completions, native, transcriptions, vectors
+from domov.api.openai import batches, chat, completions, fim, native, transcriptions, vectors
 from domov.api.openai import fields as openai_fields
 from domov.api.openai.responses import body
 from domov.cli import errors as cli_errors
@@ -64,7 +64,7 @@ def test_every_route_is_documented() -> None:
 
 def test_every_field_of_a_request_is_documented() -> None:
     page = (ROOT / "docs" / "api.md").read_text("utf-8")
-    kinds: tuple[type[BaseModel], ...] = (chat.ChatBody, completions.CompletionBody, native.InfillBody)
+    kinds: tuple[type[BaseModel], ...] = (chat.ChatBody, completions.CompletionBody, fim.FimBody, native.InfillBody)
     kinds += (vectors.EmbeddingBody, vectors.RerankBody, native.TokenizeBody, native.DetokenizeBody)
     kinds += (completion.CompletionBody, completion.PromptObject, llamacpp.EmbeddingBody)
     names = {*(name for kind in kinds for name in kind.model_fields), *chat.UNSUPPORTED, *completion.UNSUPPORTED}
@@ -112,7 +112,7 @@ def test_every_field_of_kobolds_requests_is_documented() -> None:
         kobold.CountBody,
         kobold.DetokenizeBody,
     )
-    kinds += (kobold.EmbeddingBody, kobold.StoryBody)
+    kinds += (kobold.EmbeddingBody, kobold.StoryBody, kobold.ReloadBody)
     names = {name for kind in kinds for name in kind.model_fields}
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []
 

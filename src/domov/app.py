@@ -140,6 +140,12 @@ class App:
         meter.add(self._count_tokens)
         return meter
 
+    async def unload(self, model: Model) -> bool:
+        """Ends an idle model, or tells that it was not loaded; next time it is loaded as it is set. Raises Busy."""
+        ended = await self.scheduler.unload(model)
+        self.asked_options.pop(model.name, None)
+        return ended
+
     def loaded_as(self, model: Model) -> Hashable:
         """The same for names of one file with the same options: one worker runs them."""
         return str(model.path), model.path.stat().st_mtime_ns, self._wanted(model, Tuning())

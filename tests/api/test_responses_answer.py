@@ -1,17 +1,20 @@
 """Responses, without a model: items become messages, events come in OpenAI's order."""
 
+import contextlib
 from collections import Counter
 from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from openai.types.responses import ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from domov.api.openai.responses.answer import Answer, sse
 from domov.api.openai.responses.body import ResponseBody
 from domov.api.openai.responses.items import listed, messages_of, sealed
-from domov.api.openai.responses.request import Called, Earlier, check, decode, tools_of
+from domov.api.openai.responses.request import Earlier, check, decode, tools_of
 from domov.api.openai.responses.routes import _begun
 from domov.errors import BadRequest, ContextOverflow
 from domov.types import (
@@ -38,15 +41,15 @@ def body(**more: Any) -> ResponseBody:
 
 
 def asked(**more: Any) -> ChatRequest:
-    given = body(**more)
-    return decode(given, listed(given.input), Earlier())
+    wanted = body(**more)
+    return decode(wanted, listed(wanted.input), Earlier())
 
 
-def told(*events: Event, given: ResponseBody | None = None, **more: Any) -> tuple[Answer, list[dict[str, Any]]]:
+def told(*events: Event, asked_for: ResponseBody | None = None, **more: Any) -> tuple[Answer, list[dict[str, Any]]]:
     """An answer and its events, each checked against OpenAI's own types."""
-    given = given or body()
-    called = {name: called for name, (called, _) in tools_of(given).items()}
-    answer = Answer(_begun(given, id="resp_00ff", model="m"), called, **more)
+    wanted = asked_for or body()
+    called = {name: called for name, (called, _) in tools_of(wanted).items()}
+    answer = Answer(_begun(wanted, [], id="resp_00ff", model="m"), called, **more)
     sent = b"".join(answer.encode(event) for event in events) + sse(answer.end())
     tables = [orjson.loads(line[6:]) for line in sent.split(b"\n") if line.startswith(b"data: ")]
     for table in tables:
@@ -79,7 +82,7 @@ def test_words_come_in_a_part_in_an_item() -> None:
 
 
 def test_thoughts_words_and_calls_are_items_of_their_own() -> None:
-    given = body(
+    tools = body(
         tools=[
             WEATHER,
             {"type": "namespace", "name": "sea", "description": "The sea.", "tools": [{**WEATHER, "name": "tide"}]},
@@ -93,7 +96,7 @@ def test_thoughts_words_and_calls_are_items_of_their_own() -> None:
         ToolCallDelta(1, "call_b", "sea__tide", "{}"),
         Done("tool_calls", Usage(1, 9)),
     )
-    answer, tables = told(*events, given=given)
+    answer, tables = told(*events, asked_for=tools)
     output = tables[-1]["response"]["output"]
     assert [item["type"] for item in output] == ["reasoning", "message", "function_call", "function_call"]
     assert output[2]["arguments"] == '{"a":1}' and (output[3]["namespace"], output[3]["name"]) == ("sea", "tide")
@@ -122,7 +125,9 @@ def test_an_answer_that_was_cut_is_incomplete_and_one_that_broke_has_failed() ->
     answer, tables = told(TextDelta("Do"), Done("length", Usage(1, 1)))
     assert tables[-1]["type"] == "response.incomplete" and tables[-2]["item"]["status"] == "incomplete"
     assert answer.response["incomplete_details"] == {"reason": "max_output_tokens"}
-    last = Answer(_begun(body(), id="resp_1", model="m"), {}).failed(ContextOverflow(prompt_tokens=9, context_tokens=8))
+    last = Answer(_begun(body(), [], id="resp_1", model="m"), {}).failed(
+        ContextOverflow(prompt_tokens=9, context_tokens=8)
+    )
     assert b"event: response.failed" in last and b"context_length_exceeded" in last
 
 
@@ -188,8 +193,8 @@ def test_thoughts_of_another_server_are_left_out() -> None:
 
 def test_instructions_come_first_and_are_not_those_of_an_earlier_response() -> None:
     earlier = Earlier((Message("user", "a"), Message("assistant", "b")), "resp_1")
-    given = body(instructions="Be brief.", input=[{"role": "system", "content": "In Czech."}])
-    request = decode(given, listed(given.input), earlier)
+    wanted = body(instructions="Be brief.", input=[{"role": "system", "content": "In Czech."}])
+    request = decode(wanted, listed(wanted.input), earlier)
     assert [m.text for m in request.messages] == ["Be brief.", "a", "b", "In Czech."]
     assert asked(instructions="A", input=[{"role": "system", "content": "B"}]).messages[0].text == "A\n\nB"
     assert request.conversation == "resp_1"
@@ -246,7 +251,53 @@ def test_what_can_not_be_honoured_is_refused(more: dict[str, Any]) -> None:
         asked(**more)
 
 
-def test_the_first_words_need_no_database() -> None:
+def deep(levels: int) -> dict[str, Any]:
+    table: dict[str, Any] = {}
+    for _ in range(levels):
+        table = {"properties": {"a": table}}
+    return table
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"metadata": {"a": "\ud800"}},
+        {"instructions": "\udc00"},
+        {"tools": [{**WEATHER, "parameters": deep(300)}]},
+        {"text": {"format": {"type": "json_schema", "schema": deep(2000)}}},
+        {"input": [{"role": "user", "content": "x", "more": "\ud800"}]},
+        {"input": [{"role": "user", "content": "x", "more": deep(400)}]},
+    ],
+)
+def test_what_could_not_be_told_again_is_refused_before_it_is_answered(more: dict[str, Any]) -> None:
+    wanted = body(**more)
+    with pytest.raises(BadRequest, match="told again"):
+        _begun(wanted, listed(wanted.input), id="resp_1", model="m")
+
+
+def test_what_is_not_kept_is_private_or_not_to_be_stored() -> None:
     check(body(previous_response_id="resp_1", input=None))
-    assert body(store=False).keeps is False and body(private=True).keeps is False and body().keeps
-    assert Called("x").namespace is None
+    assert not body(store=False).keeps and not body(private=True).keeps and body().keeps
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+TYPES = ["message", "reasoning", "function_call", "function_call_output", "item_reference", "x"]
+KEYS = ["content", "output", "summary", "arguments", "name", "call_id", "encrypted_content", "namespace"]
+PART = st.fixed_dictionaries(
+    {"type": st.sampled_from(["input_text", "input_image", "input_audio", "output_text", "refusal"])},
+    optional={"text": JSON, "image_url": JSON, "input_audio": JSON, "refusal": JSON},
+)
+ITEM = st.fixed_dictionaries(
+    {"type": st.sampled_from(TYPES), "role": st.sampled_from(["user", "assistant", "system"])},
+    optional=dict.fromkeys(KEYS, JSON | st.lists(PART, max_size=3)),
+)
+
+
+@given(st.lists(ITEM, max_size=4))
+def test_any_items_are_messages_or_refused_and_nothing_else(items: list[dict[str, Any]]) -> None:
+    with contextlib.suppress(BadRequest):
+        assert all(isinstance(message, Message) for message in messages_of(items))

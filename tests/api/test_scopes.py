@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Mount
 from domov import app, config
 from domov.access.keys import SCOPES, Grant, Keys
 from domov.api import server
-from domov.api.scopes import RULES, Rule, rule_of
+from domov.api.scopes import RULES, SOCKET, Rule, rule_of
 from tests.api.guarded import Guarded
 
 OPEN = {"/", "/healthz", "/health", "/v1/health"}  # they say that the server runs, and nothing else
@@ -26,7 +26,7 @@ def flat(routes: list[BaseRoute], prefix: str = "") -> Iterator[tuple[str, str]]
         elif (router := getattr(route, "original_router", None)) is not None:
             yield from flat(router.routes, prefix + getattr(route, "include_context").prefix)  # noqa: B009
         else:
-            for method in getattr(route, "methods", None) or ("GET",):
+            for method in getattr(route, "methods", None) or (SOCKET,):
                 yield method, prefix + getattr(route, "path")  # noqa: B009
 
 
@@ -113,7 +113,7 @@ async def test_a_route_that_nobody_gave_a_scope_does_not_answer(tmp_path: Path) 
 def test_the_table_is_well_written() -> None:
     for rule in RULES:
         assert rule.path.startswith("/") and "*" not in rule.path[:-1], rule
-        assert rule.methods and set(rule.methods) <= {"GET", "HEAD", "POST", "PUT", "DELETE"}, rule
+        assert rule.methods and set(rule.methods) <= {"GET", "HEAD", "POST", "PUT", "DELETE", SOCKET}, rule
         assert hidden_by(rule) is None, f"{rule} can never hold: {hidden_by(rule)} stands above it"
 
 

@@ -1,5 +1,6 @@
 """Transcriptions: what reaches the engine, what comes back, what is refused; no model for sound is small enough."""
 
+import contextlib
 import io
 import wave
 from collections.abc import Iterator
@@ -8,17 +9,19 @@ from typing import Any
 
 import openai
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from openai.types.audio import Transcription, TranscriptionStreamEvent, TranscriptionVerbose
 from pydantic import TypeAdapter
 
 from domov.api.answers import Collected
 from domov.api.multipart import Form, Upload
-from domov.api.openai.transcriptions import _streamed, decode, table
+from domov.api.openai.transcriptions import _streamed, decode, seconds_of, table
 from domov.engine.fake import FakeEngine
 from domov.engine.traits import Traits
 from domov.engine.wire_chat import chat_fields
 from domov.errors import BadRequest
-from domov.types import ChatRequest, Done, Message, Token, Usage
+from domov.types import ChatRequest, Done, Media, Message, Token, Usage
 from tests.api.conftest import Server
 
 
@@ -115,3 +118,11 @@ def test_openais_client_is_told_that_a_model_takes_no_sound(client: openai.OpenA
         client.audio.transcriptions.create(model="nobody", file=("a.wav", recording()))
     with pytest.raises(openai.BadRequestError, match="WAV"):
         client.audio.transcriptions.create(model="plain", file=("a.ogg", b"OggS"))
+
+
+@given(st.binary(max_size=80))
+def test_any_recording_tells_its_length_or_is_refused(content: bytes) -> None:
+    whole = recording()
+    for sound in (b"RIFF\x40\x00\x00\x00WAVE" + content, whole[: 12 + len(content)] + content + whole[60:80]):
+        with contextlib.suppress(BadRequest):
+            assert seconds_of(Media("audio", sound, "audio/wav")) >= 0

@@ -1,11 +1,12 @@
 """Kept files: a row leads to a file, an owner to their own, a time to the end."""
 
 import stat
+import time
 from pathlib import Path
 
 import pytest
 
-from domov.batches.files import Files, KeptFile, new_id
+from domov.batches.files import WRITING_SECONDS, Files, KeptFile, new_id
 from domov.database import open_database
 from domov.errors import NoSuchFile
 
@@ -53,7 +54,9 @@ def test_what_a_kill_has_left_is_removed_and_nothing_else(files: Files) -> None:
     files.new_part().write_bytes(b"half")
     files.path(new_id()).write_bytes(b"without a row")
     (files.folder / "a person's notes").write_bytes(b"not ours")
-    files.tidy()
+    files.tidy(time.time())
+    assert len(list(files.folder.iterdir())) == 4  # they may still be being written
+    files.tidy(time.time() + 2 * WRITING_SECONDS)
     assert {path.name for path in files.folder.iterdir()} == {kept.id, "a person's notes"}
 
 

@@ -164,6 +164,28 @@ async def test_a_batch_whose_time_is_over_says_which_lines_were_not_reached(hous
     assert {row["error"]["code"] for row in told} == {"batch_expired"} and len(told) + len(house.rows(batch)) == 20
 
 
+async def test_a_database_that_fails_ends_no_batch_early(house: House) -> None:
+    batch = house.batch(*map(str, range(20)))
+
+    class Failing(Jobs):
+        def get(self, *_: Any, **__: Any) -> Batch:
+            raise DiskFull("no space left")
+
+    async def answer(endpoint: str, body: dict[str, Any]) -> tuple[int, Any]:
+        if sum(house.asked.values()) == 5:
+            runner.wake()
+            await asyncio.Event().wait()
+        return await house.answer(endpoint, body)
+
+    failing = Failing(house.database)
+    runner = Runner(failing, house.files, answer, house.home / "lock", clock=lambda: house.now)
+    with pytest.raises(DiskFull):
+        await asyncio.wait_for(runner.step(), 20)
+    assert house.jobs.get(batch.id).status == "in_progress"
+    await house.runner().step()
+    assert len(house.rows(batch)) == 20
+
+
 async def test_a_busy_model_is_asked_again_and_a_dead_one_twice_more(house: House) -> None:
     batch = house.batch("busy", "dies", "dies once")
     left: dict[str, list[Callable[[], Exception]]] = {

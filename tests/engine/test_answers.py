@@ -325,6 +325,15 @@ async def test_a_gap_is_filled_with_the_marks_of_the_model(filler: LlamaCpp, pla
         await ask(plain, gap)
 
 
+async def test_a_gap_is_filled_with_the_marks_that_the_header_numbers(starter: Model, folder: Path) -> None:
+    content = model_files.with_told_marks(starter.path.read_bytes(), prefix=3, suffix=4, middle=5)
+    async for engine in opened(folder, "told.gguf", content):
+        gap = CompletionRequest("m", "def add(a, b):", LIKELIEST, suffix="\n\n", max_tokens=4)
+        _, _, done = await ask(engine, gap)
+        parts = [await engine.tokenize(part) for part in ("def add(a, b):", "\n\n")]
+        assert done.usage.prompt_tokens == sum(map(len, parts)) + 3
+
+
 async def test_texts_become_vectors_of_unit_length(encoder: LlamaCpp) -> None:
     made = await encoder.embed(["house by the sea", "red apple", (2, 5, 3)])
     assert len(made.vectors) == 3 and made.tokens > 9

@@ -1,4 +1,7 @@
-from domov.engine.avoiding import Avoiding, Piece, fold
+from hypothesis import given
+from hypothesis import strategies as some
+
+from domov.engine.avoiding import Avoiding, Doubt, Piece, fold
 from domov.types import TextDelta
 
 
@@ -58,3 +61,20 @@ def test_what_was_held_back_is_shown_at_the_end() -> None:
 
 def test_small_letters_have_the_length_of_the_text() -> None:
     assert fold("ÁBİ") == "ábİ" and len(fold("İİ")) == 2
+
+
+@given(
+    some.text("abA", max_size=12),
+    some.lists(some.text("ab", min_size=1, max_size=5)),
+    some.lists(some.text("abA", min_size=1, max_size=4)),
+)
+def test_a_doubt_begins_where_any_of_the_texts_may(text: str, banned: list[str], stop: list[str]) -> None:
+    places = [
+        place
+        for place in range(len(text))
+        if any(ban != text[place:].lower() and ban.startswith(text[place:].lower()) for ban in banned)
+        or any(end != text[place:] and end.startswith(text[place:]) for end in stop)
+    ]
+    found = Doubt(sorted(banned), sorted(stop)).first(text)
+    assert found <= min(places, default=len(text))
+    assert found in (*places, len(text)) or text[found:].lower() in banned or text[found:] in stop

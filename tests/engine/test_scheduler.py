@@ -289,6 +289,15 @@ async def test_two_names_of_a_file_share_an_engine_if_they_ask_for_the_same(sche
     assert [row.model for row in scheduler.rows()] == ["other"]
 
 
+async def test_a_model_is_told_by_any_name_that_wants_it_as_it_is(scheduler: Scheduler, shelf: Shelf) -> None:
+    a, same, other = shelf.model("a"), shelf.model("same", "a"), shelf.model("other", "a")
+    shelf.options["other"] = 1
+    assert scheduler.row(a) is None
+    await ask_all(scheduler, a)
+    row = scheduler.row(same)
+    assert row and (row.model, row.state) == ("a", "idle") and scheduler.row(other) is None
+
+
 async def test_a_model_that_comes_back_is_planned_anew(scheduler: Scheduler, shelf: Shelf) -> None:
     for _ in range(2):
         await answer(scheduler, shelf, "a")

@@ -180,6 +180,24 @@ async def test_a_private_conversation_is_never_saved(states: States) -> None:
     assert orders.kinds == []
 
 
+async def test_of_suggestions_nothing_is_saved_and_they_stay_in_one_slot(states: States) -> None:
+    slots, orders = make(2, states)
+    typed = [CompletionRequest("m", LONG + "def f"[:n], suffix="\n") for n in range(1, 6)]
+    marked = [CompletionRequest("m", f"<fim_prefix>{r.prompt!s}<fim_suffix>\n<fim_middle>") for r in typed]
+    assert len({await once(slots, request) for request in typed}) == 1
+    assert len({await once(slots, request) for request in marked}) == 1
+    await slots.save_all()
+    assert orders.kinds == []
+
+
+async def test_a_conversation_is_saved_before_a_suggestion_takes_its_slot(states: States) -> None:
+    slots, orders = make(1, states)
+    await once(slots, chat(LONG))
+    await once(slots, CompletionRequest("m", "def f", suffix="\n"))
+    await once(slots, chat(LONG))
+    assert orders.kinds == ["save", "restore"]
+
+
 async def test_short_texts_are_not_worth_a_file(states: States) -> None:
     slots, orders = make(1, states)
     await once(slots, chat("short"))

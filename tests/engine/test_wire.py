@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -139,6 +140,17 @@ def test_pictures_and_sounds_go_to_models_that_take_them_only() -> None:
 def test_tokens_that_there_are_not_are_refused(prompt: tuple[int, ...]) -> None:
     with pytest.raises(BadRequest):
         completion_fields(CompletionRequest("m", prompt), TRAITS)
+
+
+def test_what_was_read_around_a_gap_moves_along_unless_a_seed_asks_for_the_same_each_time() -> None:
+    gap = CompletionRequest("m", "def f", suffix="\n")
+    assert completion_fields(gap, TRAITS, prompt=[1])["n_cache_reuse"] > 0
+    marked = CompletionRequest("m", "<|fim_prefix|>def f<|fim_suffix|>\n<|fim_middle|>")
+    assert completion_fields(marked, TRAITS)["n_cache_reuse"] > 0
+    seeded = completion_fields(replace(gap, sampling=Sampling(seed=1)), TRAITS, prompt=[1])
+    assert "n_cache_reuse" not in seeded and seeded["cache_prompt"] is False
+    plain = completion_fields(CompletionRequest("m", "def f"), TRAITS)
+    assert "n_cache_reuse" not in plain and plain["cache_prompt"] is True
 
 
 def test_what_json_can_not_hold_is_a_bad_request() -> None:

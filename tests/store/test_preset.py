@@ -1,8 +1,11 @@
 """What a name adds to its model's requests."""
 
+import contextlib
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domov.errors import BadRequest
 from domov.store.modelfile import parse
@@ -110,19 +113,19 @@ def test_a_modelfile_is_read() -> None:
     )
     assert told.source == "./tiny.gguf" and told.licences == ("MIT", "Apache")
     assert told.fields["system"] == "You are\n# a librarian.\n" and told.fields["template"] == "{{ messages }}"
-    given = preset(told.fields)
-    assert dict(given.parameters) == {"temperature": 0.3, "stop": ("END", "A B")}
-    assert given.messages == (("user", "Hi there"), ("assistant", "Hush."))
+    read = preset(told.fields)
+    assert dict(read.parameters) == {"temperature": 0.3, "stop": ("END", "A B")}
+    assert read.messages == (("user", "Hi there"), ("assistant", "Hush."))
 
 
 def test_a_modelfile_that_is_written_says_the_same_when_it_is_read() -> None:
-    for given in (
+    for wanted in (
         GIVEN,
         preset({"system": 'Say "yes".\nThen go.', "template": "{% if x %}{{ x }}{% endif %}"}),
         NOTHING,
     ):
-        told = parse(modelfile(given, source="tiny:latest", licence="MIT\nin full"))
-        assert preset(told.fields) == given and told.licences == ("MIT\nin full",) and told.source == "tiny:latest"
+        told = parse(modelfile(wanted, source="tiny:latest", licence="MIT\nin full"))
+        assert preset(told.fields) == wanted and told.licences == ("MIT\nin full",) and told.source == "tiny:latest"
 
 
 @pytest.mark.parametrize(
@@ -142,3 +145,9 @@ def test_a_modelfile_that_is_written_says_the_same_when_it_is_read() -> None:
 def test_what_is_no_modelfile_is_refused_with_its_line(text: str, words: str) -> None:
     with pytest.raises(BadRequest, match=words):
         parse(text)
+
+
+@given(st.text(alphabet='FROM SYTEaAPRMG\n\r"#x5:.', max_size=60))
+def test_any_text_is_a_modelfile_or_refused_and_nothing_else(text: str) -> None:
+    with contextlib.suppress(BadRequest):
+        assert parse("FROM x\n" + text).source == "x"

@@ -35,6 +35,11 @@ class Place:
         """The address to ask at: a server that listens on all of them is here, too."""
         return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
 
+    @property
+    def url(self) -> str:
+        host = f"[{self.reachable}]" if ":" in self.reachable else self.reachable
+        return f"{'https' if self.fingerprint else 'http'}://{host}:{self.port}"
+
 
 @contextmanager
 def announced(home: Path, place: Place) -> Iterator[None]:
@@ -88,6 +93,14 @@ def _check_certificate(connection: http.client.HTTPConnection, place: Place) -> 
         shown = hashlib.sha256(connection.sock.getpeercert(binary_form=True) or b"").hexdigest()
         if not hmac.compare_digest(shown, place.fingerprint):
             raise OSError("it shows another certificate")
+
+
+def running_at(home: Path) -> Place | None:
+    """Where the server of this home listens, if one runs."""
+    try:
+        return _running(home)
+    except NoServer:
+        return None
 
 
 def _running(home: Path) -> Place:

@@ -19,8 +19,6 @@ OLLAMA = frozenset(
     ("generate", "chat", "embed", "embeddings", "tags", "show", "ps", "version")
     + ("pull", "push", "create", "copy", "delete", "blobs")
 )
-
-
 # What follows /api/v1/ and /api/latest/ in KoboldCpp's.
 KOBOLD = frozenset(("generate", "model", "config", "info"))
 

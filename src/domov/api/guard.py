@@ -19,7 +19,7 @@ from domov.api.bodies import JSON, SAFE, body_of, takes_blob, takes_form
 from domov.api.envelopes import Scope, envelope_of, speaks_kobold
 from domov.api.kobold.leniency import may_be_any_kind
 from domov.api.origins import Headers, Origins
-from domov.api.scopes import Rule, other_methods, rule_of
+from domov.api.scopes import SOCKET, Rule, other_methods, rule_of
 from domov.errors import DomovError
 
 Message = MutableMapping[str, Any]
@@ -62,8 +62,22 @@ class Guard:
             await self.app(scope, receive, send)
         elif scope["type"] == "http":
             await self._answer(scope, receive, send)
-        else:
-            await send({"type": "websocket.close", "code": 1008})
+        elif scope["type"] == "websocket":
+            await self._open_socket(scope, receive, send)
+
+    async def _open_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Browsers name their Origin there, too, and nothing else protects it."""
+        asked = {**scope, "method": SOCKET}
+        headers = {key: value.decode("latin-1") for key, value in scope["headers"]}
+        try:
+            found = self._decide(asked, headers)
+        except DomovError:  # the keys can't be read: then nobody may call
+            found = Refusal(503, "the keys can't be read")
+        if isinstance(found, Refusal):
+            await send({"type": "websocket.close", "code": 1008})  # before it was accepted: a 403
+            return
+        with acting_for(found.caller):
+            await self.app(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {key: value.decode("latin-1") for key, value in scope["headers"]}

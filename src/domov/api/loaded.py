@@ -37,7 +37,7 @@ def router(domov: App) -> APIRouter:
     async def unload(body: Named) -> dict[str, bool]:
         """Ends a model that is idle; a running one is a 503 with the time to come back."""
         tell(model=body.model)
-        return {"unloaded": await domov.scheduler.unload(installed(domov, body.model))}
+        return {"unloaded": await domov.unload(installed(domov, body.model))}
 
     @routes.post("/forget")
     async def forget(body: Conversation) -> dict[str, int]:

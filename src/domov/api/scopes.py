@@ -13,6 +13,7 @@ from typing import Literal
 from domov.access.keys import Scope
 
 Needed = Scope | Literal["open"]
+SOCKET = "SOCKET"  # what stands for a method where a websocket is opened
 
 # Who runs the server and who may call it.
 ADMIN = """
@@ -64,7 +65,10 @@ POST              /reranking
 POST              /completion
 POST              /completions
 POST              /chat/completions
-POST              /embedding
+POST SOCKET       /embedding
+SOCKET            /llm
+SOCKET            /system
+GET               /lmstudio-greeting
 POST              /embeddings
 POST              /tokenize
 POST              /detokenize

@@ -142,7 +142,7 @@ def _uvicorn_config(domov: App, app: Asgi, listener: Listener, *, lifespan: bool
             most_connections=connections_allowed(),
             most_head_bytes=domov.config.most_head_kilobytes << 10,
         ),
-        ws="none",
+        ws="wsproto",
         lifespan="on" if lifespan else "off",
         log_level="warning",
         access_log=False,

@@ -22,6 +22,7 @@ from domov.database import METADATA, Database
 from domov.errors import NoSuchFile
 from domov.files import disk_errors, make_folder
 
+WRITING_SECONDS = 3600  # a file without a row that is older is not being written any more
 NOBODY = ""  # the owner where no keys are used
 _ID = re.compile(r"file-[0-9a-f]{32}")
 
@@ -111,14 +112,15 @@ class Files:
         for id in ids:
             self._unlink(id)
 
-    def tidy(self) -> None:
-        """Removes what a kill has left: nothing may be being sent meanwhile."""
+    def tidy(self, now: float) -> None:
+        """Removes what a kill has left: files without a row that nobody writes any more."""
         with self.database.transaction() as connection:
             known = set(connection.execute(select(FILES.c.id)).scalars())
         for path in self.folder.glob("*"):
             if path.name not in known and (path.suffix == ".part" or _ID.fullmatch(path.name)):
                 with contextlib.suppress(OSError):
-                    path.unlink()
+                    if path.stat().st_mtime < now - WRITING_SECONDS:
+                        path.unlink()
 
     def _unlink(self, id: str) -> None:
         with contextlib.suppress(OSError):  # its row is gone: what is left is removed at the next start

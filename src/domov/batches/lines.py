@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 MOST_LINES = 50_000  # OpenAI's limit
+MOST_LINE_BYTES = 64 << 20  # as a request of its own
 MOST_PROBLEMS = 100  # told of one file
 MOST_ID = 512
 
@@ -58,6 +59,8 @@ def lines_of(content: Iterable[bytes], *, endpoint: str) -> Iterator[Line | Prob
 
 
 def _line(number: int, text: bytes, endpoint: str) -> Line:
+    if len(text) > MOST_LINE_BYTES:
+        raise _Wrong("invalid_json_line", f"a line has at most {MOST_LINE_BYTES} bytes")
     try:
         table = orjson.loads(text)
     except orjson.JSONDecodeError as error:

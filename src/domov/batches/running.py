@@ -53,7 +53,7 @@ class Runner:
         lock = FileLock(self.lock, mode=0o600)
         try:
             await self._hold(lock)
-            await asyncio.to_thread(self.files.tidy)
+            await asyncio.to_thread(self.files.tidy, self.clock())
             while True:
                 self.changed.clear()
                 with suppress(DomovError):  # a disk that is full, or a database that is busy: once more later
@@ -112,17 +112,20 @@ class Runner:
             return
         with content:
             lines = lines_of(content, endpoint=batch.about.endpoint)
-            await self._until_done(batch, (x for x in lines if isinstance(x, Line) and x.number not in done))
-        over = self.clock() >= batch.about.expires_at
+            todo = (x for x in lines if isinstance(x, Line) and x.number not in done)
+            over = not await self._all_answered(batch, todo)
         await asyncio.to_thread(lambda: self.jobs.move(batch.id, "finalizing", of=("in_progress",), over=over))
 
-    async def _until_done(self, batch: Batch, todo: Iterator[Line]) -> None:
+    async def _all_answered(self, batch: Batch, todo: Iterator[Line]) -> bool:
+        """Whether all are; if not, the batch is cancelled or its time is over. Raises what went wrong."""
         working = asyncio.gather(*(self._work(batch, todo) for _ in range(AT_ONCE)))
         watching = asyncio.ensure_future(self._until_stopped(batch))
         try:
             await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
-                await working  # raises what went wrong
+            for task in (working, watching):
+                if task.done():
+                    await task
+            return working.done()
         finally:
             watching.cancel()
             working.cancel()

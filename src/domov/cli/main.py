@@ -16,6 +16,8 @@ COMMANDS = {
     "serve": ("domov.cli.serve:serve", "serve the models to other programs over HTTP"),
     "ps": ("domov.cli.ps:ps", "the models that the running server has in memory"),
     "stop": ("domov.cli.stop:stop", "unload a model from the running server"),
+    "connect": ("domov.cli.connect:connect", "set up an editor, an agent or another tool to use Domov"),
+    "launch": ("domov.cli.launch:launch", "start such a tool already pointed at Domov, changing no file"),
     "doctor": ("domov.cli.doctor:doctor", "what this machine has, and what could be better"),
     "bench": ("domov.cli.bench:bench", "how fast a model answers here, or at another address"),
     "fit": ("domov.cli.fit:fit", "will a model run here, how fast; or what runs best"),

@@ -4,12 +4,13 @@
 BadRequest and ContextOverflow, and aiohttp's errors where the worker ends.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
 from domov.engine.connection import Connection
-from domov.engine.fill import FAMILIES, Marks, fill_prompt, find_marks
+from domov.engine.fill import Marks, fill_prompt, find_marks, mark_texts, told_marks
 from domov.engine.rewriting import check_rewritable, rewritten
 from domov.engine.thoughts import Thoughts
 from domov.engine.wire_chat import ChatReader, chat_fields, template_fields
@@ -17,6 +18,7 @@ from domov.engine.wire_completion import CompletionReader, completion_fields
 from domov.engine.wire_tools import CallReader, held_by_us
 from domov.engine.wire_vectors import embedding_fields, token_fields
 from domov.errors import BadRequest, ContextOverflow
+from domov.store.gguf import read_header
 from domov.types import ChatRequest, CompletionRequest, Event, TextDelta
 
 MARKS = 4  # tokens that a model may want around every text
@@ -91,10 +93,13 @@ async def _without_banned(
 
 
 async def _gap_marks(connection: Connection) -> Marks | None:
-    """What marks a gap for this worker's model; looked up once."""
+    """What marks a gap for this worker's model; looked up once, in its vocabulary and then in its file's header."""
     if connection.gap_marks is None:
-        texts = sorted({text for family in FAMILIES for text in family if text})
-        connection.gap_marks = (find_marks({t: await tokens_of(connection, t, special=True) for t in texts}),)
+        found = find_marks({text: await tokens_of(connection, text, special=True) for text in mark_texts()})
+        if found is None:
+            header = await asyncio.to_thread(read_header, connection.model)
+            found = told_marks(header.metadata)
+        connection.gap_marks = (found,)
     return connection.gap_marks[0]
 
 

@@ -5,6 +5,7 @@ answer is cut back to before the token that it begins in, that token is forbidde
 What was read before is in its cache, so a way back costs little. Pure: who asks the model is in `answer`.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -41,8 +42,9 @@ class Avoiding:
     _forbidden: dict[int, list[int | str]] = field(default_factory=dict)  # by place
 
     def __post_init__(self) -> None:
-        self.banned = [fold(text) for text in self.banned if text]
+        self.banned = sorted(fold(text) for text in self.banned if text)
         self.stop = [text for text in self.stop if text]
+        self._doubt = Doubt(self.banned, sorted(self.stop))
 
     @property
     def tokens(self) -> int:
@@ -62,7 +64,8 @@ class Avoiding:
                 self._cut(place)
                 self.stop_text = stop
                 return False
-        places = [place for ban in self.banned if (place := fold(text).find(ban)) >= 0]
+        folded = fold(text)
+        places = [place for ban in self.banned if (place := folded.find(ban)) >= 0]
         if not places:
             return True
         index = self._piece_at(min(places))
@@ -75,7 +78,7 @@ class Avoiding:
 
     def show(self, *, all_of_it: bool = False) -> Iterator[TextDelta]:
         """What can be shown now and was not before: nothing that may yet turn out to be banned, or a stop text."""
-        safe = len(self._pieces) if all_of_it else self._piece_at(_first_doubt(self._text(), self.banned, self.stop))
+        safe = len(self._pieces) if all_of_it else self._piece_at(self._doubt.first(self._text()))
         while self._shown < safe:
             yield self._pieces[self._shown].delta
             self._shown += 1
@@ -109,10 +112,23 @@ def fold(text: str) -> str:
     return lowered if len(lowered) == len(text) else "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
 
 
-def _first_doubt(text: str, banned: Sequence[str], stop: Sequence[str]) -> int:
-    """Where the first character stands that may begin a text which is not all there yet."""
-    folded, longest = fold(text), max((len(t) for t in (*banned, *stop)), default=1)
-    for place in range(max(0, len(text) - longest + 1), len(text)):
-        if any(b.startswith(folded[place:]) for b in banned) or any(s.startswith(text[place:]) for s in stop):
-            return place
-    return len(text)
+class Doubt:
+    """Finds what may still become one of some texts; both lists are sorted, the banned ones in small letters."""
+
+    def __init__(self, banned: Sequence[str], stop: Sequence[str]) -> None:
+        self._banned, self._stop = banned, stop
+        self._longest = max((len(text) for text in (*banned, *stop)), default=1)
+
+    def first(self, text: str) -> int:
+        """Where the first character stands that may begin a text which is not all there yet."""
+        folded = fold(text)
+        for place in range(max(0, len(text) - self._longest + 1), len(text)):
+            if _begins_one(folded[place:], self._banned) or _begins_one(text[place:], self._stop):
+                return place
+        return len(text)
+
+
+def _begins_one(start: str, texts: Sequence[str]) -> bool:
+    """Whether one of the sorted texts starts so: if any does, the first that is not less."""
+    place = bisect_left(texts, start)
+    return place < len(texts) and texts[place].startswith(start)

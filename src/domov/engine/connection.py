@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import aiohttp
@@ -57,7 +58,7 @@ class Connection:
     """Lives as long as its worker. Raises aiohttp's errors where that ends; the engine says what they mean."""
 
     def __init__(self, worker: WorkerProcess, launch: Launch, care: Care) -> None:
-        self.worker, self._adapting = worker, care.adapting
+        self.worker, self.model, self._adapting = worker, Path(launch.model), care.adapting
         self.lost = False  # it has ended by itself
         self._silence_seconds = care.silence_seconds
         self._session = _session(worker.endpoint)

@@ -14,6 +14,8 @@ from domov.engine.wire_tools import allowed_tools
 from domov.errors import BadRequest
 from domov.types import ChatRequest, CompletionRequest, Done, Event, Progress, StopReason, TextDelta, Usage
 
+MOST_BANNED = 1024  # writers' lists of worn-out phrases are long
+
 
 async def rewritten(
     connection: Connection,
@@ -38,7 +40,7 @@ async def rewritten(
 
 def check_rewritable(request: ChatRequest | CompletionRequest) -> None:
     """A grammar and a parser start anew with every call, so that they would not hold an answer in pieces."""
-    few("banned texts", request.sampling.banned_texts)
+    few("banned texts", request.sampling.banned_texts, most=MOST_BANNED)
     clash = {"json_schema": request.json_schema is not None, "grammar": bool(request.grammar)}
     if isinstance(request, ChatRequest):
         clash |= {

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
+from domov.engine.fill import asks_to_fill
 from domov.engine.states import State, States, remove, shared_prefix
 from domov.errors import Busy, DomovError
 from domov.types import ChatRequest, CompletionRequest, Incident, Priority
@@ -87,15 +88,16 @@ class Slots:
     @asynccontextmanager
     async def take(self, request: ChatRequest | CompletionRequest) -> AsyncIterator[int]:
         """A slot for this request, for as long as it runs. Raises Busy where the queue is full."""
-        text = prefix_of(request)
+        # Suggestions come with every key: looking for a state and keeping one each time would cost more than it brings.
+        text, fills = prefix_of(request), asks_to_fill(request)
         await self._turn(request.priority)
         slot = self._choose(text)
         self._free.remove(slot)
         self._promised -= 1
         start = time.monotonic()
         try:
-            await self._prepare(slot, text)
-            slot.text, slot.saved, slot.used = text, False, next(self._numbers)
+            await self._prepare(slot, text, restores=not fills)
+            slot.text, slot.saved, slot.used = text, fills, next(self._numbers)
             slot.conversation, slot.private = request.conversation, request.private
             yield slot.number
         except DomovError:  # refused: the slot holds something else
@@ -150,12 +152,12 @@ class Slots:
         gained, lost = shared - shared_prefix(oldest.text, text), len(nearest.text) - shared
         return nearest if gained > lost else oldest
 
-    async def _prepare(self, slot: Slot, text: str) -> None:
+    async def _prepare(self, slot: Slot, text: str, *, restores: bool) -> None:
         """Brings back what the worker has read of this text before, if that is more than the slot holds."""
         shared = shared_prefix(slot.text, text)
         if shared < len(slot.text):
             await _to_its_end(self._save(slot))  # the worker goes on with it, whoever leaves
-        if self._states is None or len(text) < LEAST_CHARACTERS:
+        if self._states is None or not restores or len(text) < LEAST_CHARACTERS:
             return
         state, shared_with_state = self._states.nearest(text, most_tokens=self._context_tokens)
         if state is None or shared_with_state < shared + GAIN_CHARACTERS:

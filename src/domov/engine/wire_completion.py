@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from domov.engine.fill import asks_to_fill
 from domov.engine.traits import Traits
 from domov.engine.wire_chat import Lines, progress_of, token_of, usage_of
 from domov.engine.wire_sampling import answer_fields, sampling_fields, token_in_range
 from domov.errors import BadRequest
 from domov.types import CompletionRequest, Done, Event, TextDelta
+
+LEAST_MOVED_TOKENS = 32  # in a row; shorter pieces are read as fast as they are moved
 
 
 def completion_fields(request: CompletionRequest, traits: Traits, *, prompt: list[int] | None = None) -> dict[str, Any]:
@@ -26,9 +29,20 @@ def completion_fields(request: CompletionRequest, traits: Traits, *, prompt: lis
     fields |= sampling_fields(request.sampling, traits) | answer_fields(request, traits)
     if request.json_schema is not None:
         fields["json_schema"] = request.json_schema or {"type": "object"}
+    if asks_to_fill(request):
+        fields |= _moving_along(request)
     if request.top_logprobs is not None:
         fields["n_probs"] = max(1, request.top_logprobs)
     return fields
+
+
+def _moving_along(request: CompletionRequest) -> dict[str, Any]:
+    """Has the text after the gap, read for the last suggestion, moved along instead of read anew with every key.
+
+    Its keys and values were calculated after a slightly shorter text, so a suggestion may differ from one that is read
+    anew. Who gives a seed wants the same each time: then all is read anew.
+    """
+    return {"n_cache_reuse": LEAST_MOVED_TOKENS} if request.sampling.seed is None else {"cache_prompt": False}
 
 
 class CompletionReader:

@@ -97,10 +97,10 @@ def in_range(name: str, value: float, least: float, most: float) -> float:
     return value
 
 
-def few(name: str, texts: Iterable[str]) -> list[str]:
+def few(name: str, texts: Iterable[str], *, most: int = MOST_TEXTS) -> list[str]:
     listed = list(texts)
-    if len(listed) > MOST_TEXTS:
-        raise BadRequest(f"{name} has {len(listed)} texts: at most {MOST_TEXTS}")
+    if len(listed) > most:
+        raise BadRequest(f"{name} has {len(listed)} texts: at most {most}")
     return listed
 
 

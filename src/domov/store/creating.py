@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from domov.errors import BadName
-from domov.store.manifest import Manifest
+from domov.errors import BadName, BadRequest
+from domov.store.manifest import Manifest, to_json
 from domov.store.models import Model, Models, now
 from domov.store.names import LocalName, parse, shown
 from domov.store.preset import NOTHING, Preset, over
@@ -22,4 +22,9 @@ def create(models: Models, base: Manifest, *, name: str, preset: Preset, licence
     given = over(base.preset or NOTHING, preset)
     kept = None if given == NOTHING else given
     licence = licence or base.licence
-    return models.add(replace(base, name=new_name(name), added=now(), licence=licence, preset=kept))
+    manifest = replace(base, name=new_name(name), added=now(), licence=licence, preset=kept)
+    try:
+        to_json(manifest)
+    except TypeError as error:  # half a surrogate pair
+        raise BadRequest(f"what is said of the model can't be kept: {error}") from error
+    return models.add(manifest)

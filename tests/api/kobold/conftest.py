@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -49,7 +49,7 @@ class Fake:
 
 @pytest.fixture
 async def fake(home: Path) -> AsyncIterator[Fake]:
-    domov = FakeApp(replace(config.load({"DOMOV_HOME": str(home)})))
+    domov = FakeApp(config.load({"DOMOV_HOME": str(home)}))
     (listener,) = listeners(domov.config, port=0)
     guard = Guard(
         create(domov),

@@ -103,6 +103,12 @@ def test_marks_without_ends_are_enough() -> None:
     assert text == CHATML.opening + "Hi" + CHATML.after_user + "Hello" + CHATML.after_answer + "And?" + CHATML.answer
 
 
+def test_an_answer_that_has_begun_is_written_on() -> None:
+    begun = CHATML.opening + "Hi" + CHATML.after_user + "Hel"
+    assert fill(["", "{{[INPUT]}}Hi{{[OUTPUT]}}Hel"], CHATML) == ["", begun]
+    assert fill(["{{[INPUT]}}Hi{{[OUTPUT]}}", "Hel"], CHATML) == [begun.removesuffix("Hel"), "Hel"]
+
+
 def test_a_text_before_the_first_question_takes_the_place_of_a_system_prompt() -> None:
     assert fill(["A memory.", "{{[INPUT]}}Hi"], CHATML) == ["A memory.", "<|im_start|>user\nHi"]
     assert fill(["", "A memory.{{[INPUT]}}Hi"], CHATML) == ["", "A memory.<|im_start|>user\nHi"]

@@ -30,12 +30,12 @@ async def test_what_clients_ask_when_they_connect(fake: Fake) -> None:
         assert (await call(fake, f"/api/{api}/config/soft_prompt")).json() == {"value": ""}
         assert (await call(fake, f"/api/{api}/config/soft_prompts_list")).json() == {"values": []}
     assert (await call(fake, "/api/extra/preloadstory")).json() == {}
-    assert (await call(fake, "/api/extra/true_max_context_length")).json()["value"] == 8192  # as it would be loaded
+    assert (await call(fake, "/api/extra/true_max_context_length")).json()["value"] > 1024  # as it would be loaded
     await call(fake, "/api/v1/generate", {"prompt": "Hi", "max_length": 1})
     assert (await call(fake, "/api/extra/true_max_context_length")).json()["value"] == 1024  # as it is loaded
     version = (await call(fake, "/api/extra/version")).json()
     assert version["result"] == "KoboldCpp" and version["savedata"]
-    assert not any(version[name] for name in ("txt2img", "vision", "audio", "transcribe", "tts", "websearch", "admin"))
+    assert not any(version[name] for name in ("txt2img", "vision", "audio", "transcribe", "tts", "websearch"))
     assert not any(version[name] for name in ("protected", "multiplayer", "embeddings"))
 
 
@@ -46,6 +46,27 @@ async def test_a_model_that_is_named_is_taken(fake: Fake) -> None:
     answer = await call(fake, "/api/v1/generate", {"prompt": "Hi", "model": "smolm2:135m"})
     assert answer.status_code == 404 and STARTER in answer.json()["detail"]["msg"]
     assert answer.json()["detail"]["type"] == "not_found"
+
+
+async def test_another_model_is_taken_in_koboldcpps_own_way(fake: Fake) -> None:
+    fake.domov.models.copy(STARTER, "another")
+    await call(fake, "/api/v1/generate", {"prompt": "Hi", "model": STARTER})
+    assert (await call(fake, "/api/v1/model")).json() == {"result": STARTER}
+    assert (await call(fake, "/api/admin/list_options")).json() == ["another:latest", STARTER]
+    assert (await call(fake, "/api/admin/reload_config", {"filename": "another"})).json() == {"success": True}
+    assert (await call(fake, "/api/v1/model")).json() == {"result": "another:latest"}
+    assert (await call(fake, "/api/admin/reload_config", {"filename": "unload_model"})).json() == {"success": True}
+    assert [m.name for m in fake.domov.scheduler.models()] == [STARTER]
+    for wrong, status in (({"filename": "nobody"}, 404), ({"filename": "/etc/passwd"}, 400), ({}, 400)):
+        assert (await call(fake, "/api/admin/reload_config", wrong)).status_code == status
+
+
+async def test_sillytavern_counts_tokens_here_and_completes_without_a_name(fake: Fake) -> None:
+    assert (await call(fake, "/api/extra/tokencount", {"prompt": "one two"})).json()["value"] == 7
+    body = {"prompt": "one two", "max_tokens": 5, "repeat_penalty": 1.1, "rep_pen": 1.1, "trim_stop": True}
+    body |= {"dry_sequence_breakers": ["\n"], "sampler_order": [6, 0, 1, 3, 4, 2, 5], "api_type": "koboldcpp"}
+    assert (await call(fake, "/v1/completions", body)).json()["choices"][0]["text"] == "one two"
+    assert (await call(fake, "/api/extra/abort", content=b"")).json() == {"success": False, "done": False}
 
 
 def test_without_any_model_nothing_fails(tmp_path: Path) -> None:

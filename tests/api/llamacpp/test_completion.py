@@ -66,6 +66,7 @@ async def test_limits_and_probabilities() -> None:
         {"n": 2},
         {"prompt": {"prompt_string": "a", "multimodal_data": ["eA=="]}},
         {"prompt": ["a"] * 100, "n_cmpl": 2},
+        {"prompt": [1, *["a"] * 300]},
     ],
 )
 async def test_what_can_not_be_honoured_is_refused(more: dict[str, Any]) -> None:

@@ -40,9 +40,8 @@ class Answering:
         return json_response({"results": [result_table(generation, body)]})
 
     async def streamed(self, body: GenerateBody) -> Response:
-        return await streaming(
-            _chunks(await self._begun(body), body), failed=_failed, media_type="text/event-stream; charset=utf-8"
-        )
+        chunks = _chunks(await self._begun(body), body)
+        return await streaming(chunks, failed=_failed, media_type="text/event-stream")
 
     async def _begun(self, body: GenerateBody) -> Generation:
         seed = 1 + secrets.randbelow(2**31 - 1)

@@ -30,9 +30,9 @@ class Choice:
             return installed(self._domov, name)
         return await asyncio.to_thread(self._unnamed, self._domov.scheduler.models(), task)
 
-    async def has(self, task: Task) -> bool:
-        """Whether any model here is for it."""
-        return bool(await asyncio.to_thread(self._for, task))
+    async def models(self, task: Task) -> list[Model]:
+        """Those here that are for it, the smallest first."""
+        return await asyncio.to_thread(self._for, task)
 
     async def context_tokens(self, model: Model) -> int:
         """Of one conversation, as the model is loaded or would be now."""
@@ -42,17 +42,22 @@ class Choice:
         return await asyncio.to_thread(lambda: domov.plan(model.shape(), domov.options(model)).context_tokens)
 
     def _unnamed(self, loaded: list[Model], task: Task) -> Model:
-        here = [model for one in loaded if (model := self._domov.models.find(one.name))]
-        for model in here:
-            if self._task(model) == task:
+        for one in loaded:
+            if (model := self._still_here(one)) and self._task(model) == task:
                 return model
         best = best_installed(self._domov)[0] if task == "chat" else None
         if chosen := best or next(iter(self._for(task)), None):
             return chosen
         raise NoSuchModel(f"no model for {task} is here", hint="fetch one with domov pull; domov fit tells which")
 
+    def _still_here(self, model: Model) -> Model | None:
+        """What its name leads to now; None where that is gone or has changed."""
+        try:
+            return self._domov.models.find(model.name)
+        except DomovError:
+            return None
+
     def _for(self, task: Task) -> list[Model]:
-        """All models for a task, the smallest first."""
         found = [model for model in self._domov.models.all() if self._task(model) == task]
         return sorted(found, key=lambda model: model.manifest.size_bytes)
 

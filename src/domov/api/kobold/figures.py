@@ -21,7 +21,7 @@ def version_table(*, embeddings: bool) -> dict[str, Any]:
         **dict.fromkeys(absent, False),
         "embeddings": embeddings,
         "savedata": True,
-        "admin": 0,
+        "admin": 1,  # without a password of its own
         "domov": importlib.metadata.version("domov"),
     }
 

@@ -36,10 +36,6 @@ class Generation:
         """As far as it has come."""
         return "".join(self._pieces)
 
-    @property
-    def running(self) -> bool:
-        return self._task is not None and not self._task.done()
-
     def start(self, engine: Scheduled, prepare: Prepare, ended: Callable[[], None]) -> None:
         self._task = asyncio.ensure_future(self._make(engine, prepare))
         self._task.add_done_callback(lambda _: ended())

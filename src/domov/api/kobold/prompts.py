@@ -121,27 +121,25 @@ def fill(texts: Sequence[str], tags: Tags) -> list[str]:
 
     What ends a turn is written by the next one that begins.
     """
-    kinds = [match[1] for text in texts for match in PLACEHOLDER.finditer(text) if not match[2]]
-    last_output = len(kinds) - 1 - kinds[::-1].index("OUTPUT") if "OUTPUT" in kinds else -1
     seen: list[str] = []
-    begun = False  # whether there is anything before the placeholder
+    before_it = after_it = ""  # of the text that the placeholder stands in
 
     def tag(match: re.Match[str]) -> str:
         kind, end = match[1], match[2]
         if end:
             return ""
-        before = seen[-1] if seen else ("TEXT" if begun or match.string[: match.start()].strip() else "")
+        before = seen[-1] if seen else ("TEXT" if (before_it + match.string[: match.start()]).strip() else "")
         seen.append(kind)
         if kind == "SYSTEM":
             return tags.system
         if kind == "OUTPUT":
-            return tags.answer if len(seen) - 1 == last_output else tags.after_user
+            return tags.after_user if (match.string[match.end() :] + after_it).strip() else tags.answer
         return {"": tags.opening, "SYSTEM": tags.after_system, "TEXT": tags.user}.get(before, tags.after_answer)
 
     filled = []
-    for text in texts:
+    for number, text in enumerate(texts):
+        before_it, after_it = "".join(texts[:number]), "".join(texts[number + 1 :])
         filled.append(PLACEHOLDER.sub(tag, text))
-        begun = begun or bool(text.strip())
     return filled
 
 

@@ -14,6 +14,7 @@ from domov.api.kobold.choosing import Choice
 from domov.api.kobold.fields import USUAL_MAX_LENGTH, GenerateBody, Int31
 from domov.api.kobold.figures import KOBOLDAI_VERSION, perf_table, version_table
 from domov.api.kobold.generations import Generations
+from domov.api.kobold.grammar import grammar_of
 from domov.api.kobold.leniency import AnyKind
 from domov.api.kobold.stories import Stories
 from domov.api.ollama.fields import MODEL_NAMES, Body
@@ -25,6 +26,7 @@ from domov.engine.scheduler import Scheduled
 from domov.errors import BadRequest, NoSuchModel
 from domov.types import ChatRequest
 
+UNLOAD = "unload_model"  # in the place of a name
 NO_MODEL = "inactive"  # KoboldCpp's word where it has none
 
 
@@ -42,6 +44,10 @@ class CountBody(Body):
 class DetokenizeBody(Body):
     model: MODEL_NAMES = ""
     ids: Annotated[list[Int31], Field(max_length=1 << 20)]
+
+
+class ReloadBody(Body):
+    filename: MODEL_NAMES
 
 
 class EmbeddingBody(vectors.EmbeddingBody):
@@ -68,6 +74,7 @@ def router(domov: App) -> APIRouter:
             routes.include_router(part, prefix=f"/api/{api}", include_in_schema=api == "v1")
     for part in (_following(answering), _tokens(domov, choice), _server(domov, answering), _stories(domov)):
         routes.include_router(part, prefix="/api/extra")
+    routes.include_router(_admin(domov, choice), prefix="/api/admin")
     routes.include_router(absent.router())
     return routes
 
@@ -187,6 +194,12 @@ def _tokens(domov: App, choice: Choice) -> APIRouter:
         """The text of tokens."""
         return {"result": await (await engine(body.model)).detokenize(body.ids), "success": True}
 
+    @routes.post("/json_to_grammar")
+    def json_to_grammar(body: dict[str, Any]) -> dict[str, Any]:
+        """A JSON schema as a grammar; it is the body itself, or its `schema`."""
+        schema = body.get("schema")
+        return {"result": grammar_of(schema if isinstance(schema, dict) else body), "success": True}
+
     @routes.post("/embeddings")
     async def embeddings(body: EmbeddingBody, request: Request) -> Response:
         """Vectors of texts."""
@@ -201,7 +214,7 @@ def _server(domov: App, answering: Answering) -> APIRouter:
     @routes.get("/version")
     async def version() -> dict[str, Any]:
         """What this server can do."""
-        return version_table(embeddings=await answering.choice.has("embedding"))
+        return version_table(embeddings=bool(await answering.choice.models("embedding")))
 
     @routes.get("/true_max_context_length")
     async def true_max_context_length() -> dict[str, int]:
@@ -241,6 +254,27 @@ def _stories(domov: App) -> APIRouter:
         """Keeps a story, or takes one away."""
         stories.save(body.slot, title=body.title, format=body.format, story=body.data)
         return {"success": True, "error": ""}
+
+    return routes
+
+
+def _admin(domov: App, choice: Choice) -> APIRouter:
+    """KoboldCpp's way to another model, for clients that can name none in a request."""
+    routes = APIRouter(route_class=AnyKind)
+
+    @routes.get("/list_options")
+    async def list_options() -> list[str]:
+        """The models that can be loaded to answer."""
+        return [model.name for model in await choice.models("chat")]
+
+    @routes.post("/reload_config")
+    async def reload_config(body: ReloadBody) -> dict[str, bool]:
+        """Loads a model: it answers from then on. `unload_model` ends the one that does."""
+        if body.filename == UNLOAD:
+            await domov.scheduler.release(await choice.model())
+        else:
+            await domov.scheduler.engine_for(await choice.model(body.filename)).start()
+        return {"success": True}
 
     return routes
 

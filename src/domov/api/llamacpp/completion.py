@@ -17,6 +17,7 @@ from domov.errors import BadRequest
 from domov.types import CompletionRequest, Done, Event, Progress, TextDelta, Token
 
 Table = dict[str, Any]
+MOST_TEXTS = 256  # between the tokens of one prompt: each is asked of the model
 Pieces = Annotated[list[Int31 | str], Field(min_length=1)]  # tokens, and texts between them
 # Fields that would change the answer, with the values that ask for nothing.
 UNSUPPORTED: dict[str, tuple[Any, ...]] = {
@@ -90,6 +91,8 @@ async def _verbatim(prompt: Prompt, tokenizer: Tokenizer) -> str | tuple[int, ..
         return prompt.prompt_string
     if isinstance(prompt, str):
         return prompt
+    if sum(isinstance(part, str) for part in prompt) > MOST_TEXTS:
+        raise BadRequest(f"more than {MOST_TEXTS} texts among the tokens of one prompt")
     tokens: list[int] = []
     for part in prompt:
         first = not tokens

@@ -72,7 +72,7 @@ def _models(domov: App) -> APIRouter:
     async def unload(body: ModelBody) -> dict[str, bool]:
         """Ends a model; 503 while it answers."""
         model = installed(domov, body.model)
-        if not await domov.scheduler.unload(model):
+        if not await domov.unload(model):
             raise BadRequest(f"{model.name} is not loaded")
         return {"success": True}
 

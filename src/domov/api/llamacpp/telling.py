@@ -8,9 +8,10 @@ import importlib.metadata
 from pathlib import Path
 from typing import Any
 
-from domov.api.ollama.describing import capabilities, details, known
+from domov.api.ollama.describing import capabilities, details
 from domov.api.openai.models import model_row
 from domov.app import App
+from domov.engine.known import known
 from domov.engine.scheduler import Row
 from domov.errors import BadRequest, DomovError
 from domov.store.models import Model
@@ -20,34 +21,22 @@ Table = dict[str, Any]
 
 def models_table(domov: App, failed: set[str]) -> Table:
     """failed: names of the models that could not be loaded when it was tried last."""
-    rows = []
-    for model in domov.models.all():
-        row = domov.scheduler.row(model)
-        rows.append(
-            {
-                **model_row(model, details(model)),
-                **_described(domov, model),
-                "status": _status(row, model.name in failed),
-            }
-        )
+    rows = [
+        {**model_row(model, details(model)), **_described(domov, model, model.name in failed)}
+        for model in domov.models.all()
+    ]
     return {"object": "list", "data": rows}
 
 
-def _status(row: Row | None, failed: bool) -> Table:
-    if row is None:
-        return {"value": "unloaded", **({"failed": True, "exit_code": 1} if failed else {})}
-    arguments = ["--ctx-size", str(row.context_tokens * row.slots), "--parallel", str(row.slots)]
-    return {"value": "loading" if row.state == "loading" else "loaded", "args": ["llama-server", *arguments]}
-
-
-def _described(domov: App, model: Model) -> Table:
-    """Of a file that is damaged, or whose options can't be, nothing."""
+def _described(domov: App, model: Model, failed: bool) -> Table:
+    """Of a file that is damaged or gone, or whose options can't be, little."""
     try:
-        shape, able = known(model).shape, _able(domov, model)
+        row, shape, able = domov.scheduler.row(model), known(model).shape, _able(domov, model)
     except (DomovError, OSError):
-        return {}
+        return {"status": _status(None, failed)}
     reads = ["text", *(["image"] if "vision" in able else []), *(["audio"] if "audio" in able else [])]
     return {
+        "status": _status(row, failed),
         "architecture": {"input_modalities": reads, "output_modalities": ["text"]},
         "meta": {
             "n_ctx_train": shape.trained_context_tokens,
@@ -55,6 +44,13 @@ def _described(domov: App, model: Model) -> Table:
             "size": model.manifest.size_bytes,
         },
     }
+
+
+def _status(row: Row | None, failed: bool) -> Table:
+    if row is None:
+        return {"value": "unloaded", **({"failed": True, "exit_code": 1} if failed else {})}
+    arguments = ["--ctx-size", str(row.context_tokens * row.slots), "--parallel", str(row.slots)]
+    return {"value": "loading" if row.state == "loading" else "loaded", "args": ["llama-server", *arguments]}
 
 
 def _able(domov: App, model: Model) -> list[str]:

@@ -24,6 +24,7 @@ class Answer:
         self.done = Done("stop", Usage(0, 0))
         self.first_seconds: float | None = None  # from the start of reading to the first word
         self._block: str | None = None
+        self._pieces: list[str] = []  # of the open block
         self._reading = False
 
     def begin(self) -> Table:
@@ -54,6 +55,8 @@ class Answer:
     def close(self) -> Iterator[Table]:
         """The end of what is open."""
         if self._block:
+            self.output[-1]["content"] = "".join(self._pieces)
+            self._pieces.clear()
             yield {"type": f"{self._block}.end"}
         self._block = None
 
@@ -63,7 +66,7 @@ class Answer:
             self._block = kind
             self.output.append({"type": kind, "content": ""})
             yield {"type": f"{kind}.start"}
-        self.output[-1]["content"] += text
+        self._pieces.append(text)
         yield {"type": f"{kind}.delta", "content": text}
 
     def text_of(self, kind: str) -> str:

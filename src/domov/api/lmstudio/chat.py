@@ -11,10 +11,10 @@ from typing import Any
 from fastapi.responses import Response
 
 from domov.api.answers import json_response, streaming
-from domov.api.lmstudio import loading
 from domov.api.lmstudio.answers import Answer, named
 from domov.api.lmstudio.describing import described
 from domov.api.lmstudio.errors import error_table
+from domov.api.lmstudio.loading import make_room_for, watched
 from domov.api.lmstudio.request import ChatBody, added, decode
 from domov.api.models import installed
 from domov.app import App
@@ -25,7 +25,6 @@ from domov.store.models import Model
 from domov.types import ChatRequest
 
 Table = dict[str, Any]
-LOOK_SECONDS = 0.25  # between two looks at how far a model is loaded
 
 
 async def chat(domov: App, body: ChatBody) -> Response:
@@ -33,7 +32,7 @@ async def chat(domov: App, body: ChatBody) -> Response:
     model = installed(domov, body.model)
     request = await asyncio.to_thread(_understood, domov, body, model)
     if body.context_length is not None:
-        await loading.make_room_for(domov, model, body.context_length)
+        await make_room_for(domov, model, body.context_length)
     turn = Turn(domov, model, body, request)
     if body.stream:
         return await streaming(turn.events(), failed=_failed, media_type="text/event-stream")
@@ -42,10 +41,8 @@ async def chat(domov: App, body: ChatBody) -> Response:
 
 def _understood(domov: App, body: ChatBody, model: Model) -> ChatRequest:
     """The request; where it is to be kept, the place for it is opened before a word is written."""
-    keeps = body.store or body.previous_response_id
-    before = domov.answers.conversation(body.previous_response_id) if keeps and body.previous_response_id else ()
-    if keeps:
-        _ = domov.answers
+    kept = domov.answers if body.store or body.previous_response_id else None
+    before = kept.conversation(body.previous_response_id) if kept and body.previous_response_id else ()
     request = decode(body, before)
     allowed = described(domov, model).reasoning
     if body.reasoning not in (None, "off", *allowed):
@@ -122,13 +119,11 @@ class Turn:
             self.engine = await loading
             return
         told: Table = {"model_instance_id": self.model.name}
-        task, shown = asyncio.ensure_future(loading), 0.0
+        task = asyncio.ensure_future(loading)
         try:
             yield {"type": "model_load.start", **told}
-            while not (await asyncio.wait([task], timeout=LOOK_SECONDS))[0]:
-                if (progress := self._load_progress()) > shown:
-                    shown = progress
-                    yield {"type": "model_load.progress", **told, "progress": progress}
+            async for share in watched(self.domov, self.model, task):
+                yield {"type": "model_load.progress", **told, "progress": share}
             self.engine = await task
         finally:
             task.cancel()
@@ -136,11 +131,6 @@ class Turn:
         self.load_seconds = time.monotonic() - start
         yield {"type": "model_load.progress", **told, "progress": 1.0}
         yield {"type": "model_load.end", **told, "load_time_seconds": self.load_seconds}
-
-    def _load_progress(self) -> float:
-        """What its process holds already of what it will need."""
-        row = self.domov.scheduler.row(self.model)
-        return round(min(0.99, row.memory_bytes / row.planned_bytes), 3) if row and row.planned_bytes else 0.0
 
     async def _keep(self) -> Table:
         """Keeps the answer where that is wanted, and tells its id."""

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from domov.api.ollama.describing import Known, capabilities, known
+from domov.api.ollama.describing import capabilities
 from domov.app import App
+from domov.engine.known import Known, known
 from domov.engine.scheduler import Row
 from domov.errors import DomovError
 from domov.options import ModelOptions

@@ -1,10 +1,11 @@
 """Loading a model as somebody asks for it, and unloading it. A model has one instance here, called by its own name.
 
-What was asked for holds until the model is unloaded here, loaded otherwise, or the server ends: also for requests that
-come in other dialects.
+What was asked for holds until somebody unloads the model or has it loaded otherwise, or the server ends: also for
+requests that come in other dialects, and after it made room for another model.
 """
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,6 +17,7 @@ from domov.errors import BadRequest, NoSuchModel
 from domov.store.models import Model
 
 Table = dict[str, Any]
+LOOK_SECONDS = 0.25  # between two looks at how far a model is loaded
 
 
 class LoadBody(BaseModel):
@@ -56,12 +58,25 @@ async def load(domov: App, body: LoadBody) -> Table:
     return table
 
 
+async def watched(domov: App, model: Model, task: "asyncio.Future[Any]") -> AsyncIterator[float]:
+    """How far a model is loaded, each time it is further, until the task that loads it is done.
+
+    That is what its process holds already of what it will need.
+    """
+    shown = 0.0
+    while not (await asyncio.wait([task], timeout=LOOK_SECONDS))[0]:
+        row = domov.scheduler.row(model)
+        share = round(min(0.99, row.memory_bytes / row.planned_bytes), 3) if row and row.planned_bytes else 0.0
+        if share > shown:
+            shown = share
+            yield share
+
+
 async def unload(domov: App, name: str) -> Table:
     """Ends a model. Raises NoSuchModel where it is not loaded, Busy while it answers."""
     model = installed(domov, name)
-    if not await domov.scheduler.unload(model):
+    if not await domov.unload(model):
         raise NoSuchModel(f"{model.name} is not loaded")
-    domov.asked_options.pop(model.name, None)
     return {"instance_id": model.name}
 
 

@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from domov.api.answers import json_response
 from domov.api.disconnect import unless_disconnected
-from domov.api.lmstudio import chat, describing, loading, v0
+from domov.api.lmstudio import chat, describing, loading, sdk, v0
 from domov.api.lmstudio.downloads import DownloadBody, Downloads, wanted
 from domov.api.lmstudio.errors import refusal
 from domov.api.lmstudio.request import ChatBody
@@ -20,6 +20,7 @@ def router(domov: App) -> APIRouter:
     routes = APIRouter()
     for part in (_v1, _downloads, _v0):
         routes.include_router(part(domov), tags=["LM Studio"])
+    routes.include_router(sdk.router(domov))
     return routes
 
 

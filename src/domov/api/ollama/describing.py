@@ -2,55 +2,23 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from domov.api.ollama.replies import NEVER_SECONDS, timestamp
 from domov.app import App
 from domov.engine.allocated import Buffer
-from domov.engine.fill import holds_marks
+from domov.engine.known import Known, known
 from domov.engine.scheduler import Row
 from domov.errors import BadModelFile
 from domov.options import ModelOptions
-from domov.store.gguf import Elements, Header, read_header
+from domov.store.gguf import Elements, read_header
 from domov.store.models import Model
 from domov.store.preset import NOTHING, Preset, modelfile, parameter_texts
-from domov.store.shape import ModelShape, shape_of
 from domov.units import human_count
 
-# What templates of models that think speak of: Qwen, DeepSeek and most; gpt-oss; Gemma 4.
-THOUGHTS = ("<think>", "enable_thinking", "reasoning_content", "reasoning_effort", "<|channel|>")
 # Ollama's clients look for this word to learn whether a model fills gaps; the rest is the model's own template.
 GAP_NOTE = "{#- .Suffix: the gap before it is filled -#}\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What a model's file says of it."""
-
-    header: Header
-    shape: ModelShape
-    fills_gaps: bool
-
-    @property
-    def thinks(self) -> bool:
-        return any(word in (self.shape.chat_template or "") for word in THOUGHTS)
-
-
-def known(model: Model) -> Known:
-    """Raises BadModelFile."""
-    stat = model.path.stat()
-    return _known(model.path, stat.st_mtime_ns, stat.st_size)
-
-
-@lru_cache(maxsize=256)
-def _known(path: Path, modified_ns: int, size_bytes: int) -> Known:
-    header = read_header(path)
-    with path.open("rb") as file:
-        fills_gaps = holds_marks(file.read(header.data_offset))
-    return Known(header, shape_of(header, name=path.name), fills_gaps)
 
 
 def details(model: Model) -> dict[str, Any]:

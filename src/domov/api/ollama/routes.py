@@ -29,6 +29,7 @@ from domov.api.ollama.fields import Named, TextBody, refuse_unsupported
 from domov.api.ollama.replies import NDJSON, Reply, line
 from domov.api.values import seconds_of
 from domov.app import App
+from domov.engine.known import known
 from domov.engine.scheduler import Row
 from domov.errors import BadRequest, DomovError
 from domov.store.models import Model
@@ -153,7 +154,7 @@ def _storing(domov: App) -> APIRouter:
         tell(model=body.called)
         model = domov.models.find(no_path(body.called))
         if model is not None:
-            await domov.scheduler.unload(model)
+            await domov.unload(model)
         await asyncio.to_thread(domov.models.remove, body.called)
         return Response()
 
@@ -214,7 +215,7 @@ def _begun(domov: App, body: TextBody, form: Literal["chat", "generate"]) -> tup
 
 async def _check_thinking(body: TextBody, model: Model) -> bool:
     """Whether the model thinks. Raises BadRequest where it is to and does not."""
-    thinks = (await asyncio.to_thread(describing.known, model)).thinks
+    thinks = (await asyncio.to_thread(known, model)).thinks
     if body.think and not thinks:
         raise BadRequest(f"{model.name} does not support thinking", hint="leave think out")
     return thinks

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Annotated, Any, Literal
 
+import orjson
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
@@ -20,6 +21,7 @@ from domov.api.answers import json_response
 from domov.api.openai.files import checked_expiry
 from domov.api.openai.inside import ROUTES, answered
 from domov.api.openai.paging import Page
+from domov.api.openai.responses.body import ID
 from domov.app import App
 from domov.batches.jobs import About, Batch, Counts
 from domov.batches.running import Runner
@@ -37,7 +39,7 @@ class OutputExpiry(BaseModel):
 
 
 class BatchBody(BaseModel):
-    input_file_id: Annotated[str, Field(max_length=200)]
+    input_file_id: Annotated[str, Field(pattern=ID)]
     endpoint: Annotated[str, Field(max_length=200)]
     completion_window: Annotated[str, Field(max_length=10)]
     metadata: Annotated[dict[str, str], Field(max_length=16)] | None = None
@@ -54,6 +56,7 @@ class Batches:
     async def running(self) -> AsyncIterator[None]:
         """Batches are carried out for as long as the block lasts."""
         task = asyncio.ensure_future(self._run())
+        task.add_done_callback(_tell_failure)
         try:
             yield
         finally:
@@ -78,6 +81,13 @@ class Batches:
                 await self._changed.wait()
 
 
+def _tell_failure(task: "asyncio.Task[None]") -> None:
+    """A fault of Domov's own is not swallowed: its traceback goes to standard error."""
+    if not task.cancelled() and (error := task.exception()):
+        told = {"message": "batches are not carried out any more", "exception": error, "task": task}
+        task.get_loop().call_exception_handler(told)
+
+
 def router(domov: App, batches: Batches) -> APIRouter:
     routes = APIRouter()
 
@@ -95,10 +105,13 @@ def router(domov: App, batches: Batches) -> APIRouter:
     ) -> Response:
         """The batches, the newest first."""
 
-        def tables() -> list[dict[str, Any]]:
-            return [_table(batch, domov.jobs.counts(batch)) for batch in domov.jobs.all()]
+        def page() -> dict[str, Any]:
+            rows = [{"id": batch.id, "batch": batch} for batch in domov.jobs.all()]
+            told = Page(limit, after=after).of(rows)
+            shown = [row["batch"] for row in told["data"]]
+            return told | {"data": [_table(batch, domov.jobs.counts(batch)) for batch in shown]}
 
-        return json_response(Page(limit, after=after).of(await asyncio.to_thread(tables)))
+        return json_response(await asyncio.to_thread(page))
 
     @routes.get("/v1/batches/{id}")
     async def retrieve(id: str) -> Response:
@@ -118,6 +131,10 @@ def router(domov: App, batches: Batches) -> APIRouter:
 def _create(domov: App, body: BatchBody) -> Batch:
     if body.endpoint not in ROUTES:
         raise BadRequest(f"no batches of {body.endpoint[:80]}", hint=f"endpoint is one of {', '.join(ROUTES)}")
+    try:
+        orjson.dumps(body.metadata)
+    except TypeError as error:
+        raise BadRequest(f"metadata can't be told again: {error}") from error
     file = domov.files.get(body.input_file_id)
     if file.purpose != "batch":
         raise BadRequest(f"{file.id} was sent for {file.purpose}", hint="send it with the purpose batch")

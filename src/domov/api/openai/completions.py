@@ -20,6 +20,7 @@ USUAL_MAX_TOKENS = 16
 
 
 class CompletionBody(TextBody):
+    model: str = ""  # KoboldCpp's clients name none here: SillyTavern
     prompt: str | Tokens | Annotated[list[str], Field(min_length=1)] | Annotated[list[Tokens], Field(min_length=1)]
     suffix: str | None = None
     max_tokens: Annotated[int, Field(ge=0, lt=2**31)] | None = None

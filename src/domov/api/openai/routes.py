@@ -6,7 +6,7 @@ from fastapi.responses import Response
 from domov.api.answers import json_response
 from domov.api.disconnect import unless_disconnected
 from domov.api.models import engine_of
-from domov.api.openai import chat, completions, files, native, transcriptions, vectors
+from domov.api.openai import chat, completions, files, fim, native, transcriptions, vectors
 from domov.api.openai.answers import all_events, collected, streamed
 from domov.api.openai.asked import chatted, completed, embedded
 from domov.api.openai.responses import routes as responses
@@ -16,7 +16,7 @@ from domov.app import App
 def router(domov: App) -> APIRouter:
     routes = APIRouter()
     routes.include_router(_openai(domov), tags=["OpenAI"])
-    for part in (files, transcriptions):
+    for part in (files, fim, transcriptions):
         routes.include_router(part.router(domov), tags=["OpenAI"])
     routes.include_router(responses.router(domov), tags=["OpenAI"])
     routes.include_router(_native(domov), tags=["llama.cpp"])

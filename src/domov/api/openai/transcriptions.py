@@ -120,7 +120,7 @@ def seconds_of(sound: Media) -> float:
     try:
         with wave.open(io.BytesIO(sound.content)) as recording:
             return float(recording.getnframes() / recording.getframerate())
-    except (wave.Error, EOFError, ZeroDivisionError) as error:
+    except (wave.Error, EOFError, RuntimeError, ZeroDivisionError) as error:
         raise BadRequest(f"file is no WAV that can be read: {error}") from error
 
 

@@ -21,6 +21,7 @@ IGNORED = frozenset(
     + ("prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "safety_identifier", "service_tier")
     + ("user",)
 )
+ID = r"^[ -~]{1,200}$"
 TOOL_NAME = r"^[A-Za-z0-9_.:\-]{1,128}$"
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
@@ -70,7 +71,7 @@ class Reasoning(BaseModel):
 class ResponseBody(TextBody):
     input: str | Annotated[list[dict[str, Any]], Field(max_length=100_000)] | None = None
     instructions: str | None = None
-    previous_response_id: Annotated[str, Field(max_length=200)] | None = None
+    previous_response_id: Annotated[str, Field(pattern=ID)] | None = None
     store: bool | None = None
     max_output_tokens: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None

@@ -1,5 +1,6 @@
 """Responses that are kept: gone on from, looked up, listed and deleted. All of it reads or writes the database."""
 
+import re
 import time
 from typing import Any
 
@@ -12,6 +13,7 @@ from domov.errors import BadRequest, NoSuchAnswer
 from domov.types import Message
 
 INPUT = "input_items"  # where a kept body has what it was asked
+_ITEM = re.compile(r"[a-z]+_([0-9a-f]{2,64})_\d{1,9}")
 DAY_SECONDS = 86_400
 
 
@@ -34,9 +36,9 @@ def is_reference(item: Item) -> bool:
 
 def _referenced(domov: App, item: Item) -> Item:
     id = str(item.get("id"))
-    _, _, rest = id.partition("_")
+    named = _ITEM.fullmatch(id)
     try:
-        kept = domov.answers.get(f"resp_{rest.rpartition('_')[0]}")
+        kept = domov.answers.get(f"resp_{named[1]}") if named else None
     except NoSuchAnswer:
         kept = None
     found: list[Item] = [x for x in kept.body.get("output", ()) if x["id"] == id] if kept else []

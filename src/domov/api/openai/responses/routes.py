@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
@@ -82,7 +83,7 @@ async def respond(domov: App, body: ResponseBody) -> Response:
     items, earlier = await _earlier(domov, body, id)
     request = decode(body, items, earlier)
     answer = Answer(
-        _begun(body, id=id, model=model.name),
+        _begun(body, items, id=id, model=model.name),
         {name: called for name, (called, _) in tools_of(body).items()},
         as_summary=body.reasoning is not None and body.reasoning.as_summary,
         seals="reasoning.encrypted_content" in (body.include or ()),
@@ -145,8 +146,20 @@ async def _count(domov: App, body: ResponseBody) -> Response:
     return json_response({"object": "response.input_tokens", "input_tokens": tokens})
 
 
-def _begun(body: ResponseBody, *, id: str, model: str) -> dict[str, Any]:
-    """The response before its first word: what was asked, as OpenAI tells it again."""
+def _begun(body: ResponseBody, items: list[Item], *, id: str, model: str) -> dict[str, Any]:
+    """The response before its first word: what was asked, as OpenAI tells it again. Raises BadRequest.
+
+    items  that are to be kept with it
+    """
+    try:
+        response = _told_again(body, id=id, model=model)
+        orjson.dumps((response, items if body.keeps else ()))
+    except (TypeError, ValueError, RecursionError) as error:  # half a surrogate pair, hundreds of levels
+        raise BadRequest(f"the request can't be told again: {str(error)[:100]}") from error
+    return response
+
+
+def _told_again(body: ResponseBody, *, id: str, model: str) -> dict[str, Any]:
     told = {"reasoning", "text", "tool_choice", "tools"}
     plain = body.model_dump(mode="json", by_alias=True, exclude_none=True, include=told)
     return {
