@@ -6,7 +6,7 @@ QUESTION = Why would somebody run a language model on their own computer?
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: run test check format lint types docs docs-fresh bench bench-start bench-quick bench-dialects bench-autocomplete bench-fit bench-smaller soak fuzz lock clean
+.PHONY: run test check format lint types docs docs-fresh bench bench-start bench-quick bench-dialects bench-autocomplete bench-fit bench-smaller bench-documents soak fuzz lock clean
 
 run: $(VENV)/installed
 	@if [ -n "$$PROMPT" ]; then $(BIN)/domov run $(STARTER) "$$PROMPT"; \
@@ -77,6 +77,11 @@ fuzz: $(VENV)/installed-dev
 bench-fit: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.fit $(NAMES)
 
+# How well and how fast documents are found, on Debian's manual pages (apt-get); embedding them takes some minutes once.
+bench-documents: $(VENV)/installed-dev
+	$(BIN)/domov pull e5-small
+	$(BIN)/python -m benchmarks.documents
+
 $(VENV)/created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Domov needs Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv is missing: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
@@ -95,7 +100,7 @@ $(VENV)/installed-dev: $(VENV)/installed requirements-dev.lock
 # Exact versions with hashes, for every platform; run after a change of pyproject.toml. Needs uv.
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header pyproject.toml -o requirements.lock
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --group dev pyproject.toml -o requirements-dev.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --group dev --extra mcp pyproject.toml -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) .cache site dist

@@ -49,8 +49,7 @@ slots = 2
 CATALOGUE_INTRO = """\
 The models that can be fetched by a short name. The first entry of a name is what the name means without a tag.
 "Pinned" means that the sha256 of the file stands in Domov itself, because the file was pulled and checked; the
-others are held against the sha256 that their hub publishes. What a model is for describes the model: Domov itself
-offers only chat so far, no tools, embeddings or reranking.
+others are held against the sha256 that their hub publishes.
 """
 ERRORS_INTRO = """\
 Everything that Domov says no with, by the name of its class in `domov.errors`; a row that is indented is a kind of

@@ -43,6 +43,16 @@ def starter(starter_home: Path) -> Model:
     return app.App(config.load({"DOMOV_HOME": str(starter_home)})).models.get(STARTER)
 
 
+@pytest.fixture(scope="session")
+def embedding_home(starter_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DOMOV_HOME that holds the starter and the model that makes vectors of documents."""
+    done = domov(CACHE, "pull", "e5-small")
+    assert done.returncode == 0, done.stderr
+    path = tmp_path_factory.mktemp("embedding") / "home"
+    shutil.copytree(starter_home / "models", path / "models", copy_function=os.link)
+    return path
+
+
 @pytest.fixture
 def home(starter_home: Path, tmp_path: Path) -> Iterator[Path]:
     """A DOMOV_HOME of the test's own that holds the starter model, without a copy of its bytes."""

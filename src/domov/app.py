@@ -3,6 +3,7 @@
 Commands and dialects get an App and use what is in it; nothing above this file says `Outbound(...)`.
 """
 
+import asyncio
 import contextlib
 import hashlib
 import importlib.metadata
@@ -70,6 +71,10 @@ if TYPE_CHECKING:
     from domov.database import Database
 
 MOST_NOTES = 1000  # of plans
+
+if TYPE_CHECKING:
+    from domov.documents.embedding import Embedder
+    from domov.documents.library import Documents
 
 
 @dataclass(frozen=True)
@@ -191,6 +196,45 @@ class App:
         """The text that models are judged by where none is named."""
         async with self.outbound() as outbound:
             return await texts.judging_text(self.config.home / "texts", outbound, pip_settings.read(), on_progress)
+
+    @cached_property
+    def documents(self) -> "Documents":
+        """The user's documents."""
+        from domov.documents.library import Documents  # numpy: only for those who have documents
+
+        return Documents(
+            self.config.documents,
+            embedder=self._embedder,
+            reranker=self._reranker,
+            sandbox=self.config.sandbox,
+            now=now,
+        )
+
+    async def watch_documents(self) -> None:
+        """Keeps documents up to date until it is cancelled; does nothing where there are none, or it is not wanted."""
+        seconds = self.config.watch_seconds
+        while seconds and not (self.config.documents / "index.db").exists():
+            await asyncio.sleep(seconds)
+        if seconds:
+            from domov.documents.watching import watch
+
+            await watch(self.documents, seconds=seconds)
+
+    def close_documents(self) -> None:
+        """Closes their file, if it was ever opened."""
+        if "documents" in self.__dict__:
+            self.documents.close()
+
+    def _embedder(self, name: str | None) -> "Embedder | None":
+        """What makes vectors: the model of that name, or the one that is set; None where it is not here."""
+        from domov.documents.embedding import Embedder
+
+        model = self.models.find(name or self.config.embedding_model)
+        return Embedder(self.scheduler.engine_for(model), model.name, model.manifest.digest) if model else None
+
+    def _reranker(self) -> Engine | None:
+        name = self.config.rerank_model
+        return self.scheduler.engine_for(self.models.get(name)) if name else None
 
     @asynccontextmanager
     async def outbound(self, *, silence_seconds: float = SILENCE_SECONDS) -> AsyncIterator[Outbound]:

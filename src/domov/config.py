@@ -89,6 +89,19 @@ class Config:
     sandbox: bool = setting(
         True, "Run models where they can reach no network and no other files (Linux; elsewhere no effect)."
     )
+    embedding_model: str = setting(
+        "e5-small", "What documents are embedded with; another one embeds them anew, while the old vectors serve."
+    )
+    rerank_model: str = setting("", "A reranking model that sorts the best passages anew; empty is none.")
+    add_folders_by_api: bool = setting(
+        False, "Let callers of the API add folders of this computer as documents, by their paths."
+    )
+    watch_seconds: int = setting(
+        3,
+        "How often `domov serve` looks for changes in the folders of `domov docs`; 0 is never.",
+        least=0,
+        most=86400,
+    )
     hf_endpoint: str = setting(
         "https://huggingface.co", "Hugging Face or a mirror of it; `HF_ENDPOINT` is read as well."
     )
@@ -100,6 +113,10 @@ class Config:
     @property
     def models(self) -> Path:
         return self.home / "models"
+
+    @property
+    def documents(self) -> Path:
+        return self.home / "documents"
 
     @property
     def logs(self) -> Path:

@@ -9,6 +9,8 @@
       NotFound            it is not here
         NoSuchModel
         NoSuchChat
+        NoSuchCollection
+        NoSuchPassage
         NoSuchAnswer        a kept answer that a request wants to go on from
         NoSuchFile          a file that was sent, or that a batch has written
         NoSuchBatch
@@ -70,6 +72,12 @@ class NoSuchModel(NotFound): ...
 
 
 class NoSuchChat(NotFound): ...
+
+
+class NoSuchCollection(NotFound): ...
+
+
+class NoSuchPassage(NotFound): ...
 
 
 class NoSuchAnswer(NotFound): ...

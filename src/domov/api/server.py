@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import client, errors, keys, loaded, metrics, model_list
+from domov.api import client, documents, errors, keys, loaded, metrics, model_list
 from domov.api import domov as own
 from domov.api.admission import Admission
 from domov.api.anthropic import routes as anthropic
@@ -46,9 +46,13 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        watching = asyncio.ensure_future(domov.watch_documents())
         async with batches.running():
             yield
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
         await domov.scheduler.close()
+        domov.close_documents()
         await domov.access.spending.write()
 
     api = FastAPI(title="Domov", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
@@ -62,6 +66,7 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     api.include_router(llamacpp.router(domov))
     api.include_router(loaded.router(domov))
     api.include_router(own.router(domov))
+    api.include_router(documents.router(domov))
     api.include_router(keys.router(domov))
     api.include_router(metrics.router(domov, figures))
     api.include_router(reference.router())

@@ -24,6 +24,8 @@ COMMANDS = {
     "keys": ("domov.cli.keys:keys", "who may call the server: keys, limits, what was used"),
     "pull": ("domov.cli.pull:pull", "fetch a model"),
     "list": ("domov.cli.list:list_", "the models that are here"),
+    "docs": ("domov.cli.docs_ask:docs", "your own documents: search them, ask them, with sources"),
+    "mcp": ("domov.cli.mcp:mcp", "let other tools search your documents"),
     "show": ("domov.cli.show:show", "what a model is made of"),
     "quantize": ("domov.cli.quantize:quantize", "make a smaller model of one that is here"),
     "evaluate": ("domov.cli.evaluate:evaluate", "how good a model is, and what quantizing cost it"),

@@ -3,13 +3,16 @@
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
 
 from domov.store.download import Progress
 from domov.units import human_bytes, human_seconds
+
+if TYPE_CHECKING:
+    from domov.documents.indexing import Stage
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -67,6 +70,39 @@ class ProgressLine:
         if self._terminal and self._shown:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
+
+
+class StageLine:
+    """One line on a terminal for the files and passages of `domov docs`; elsewhere a line for each step."""
+
+    def __init__(self) -> None:
+        self._terminal, self._step, self._shown = sys.stderr.isatty(), "", 0.0
+
+    def __call__(self, stage: "Stage") -> None:
+        moment = time.monotonic()
+        if stage.step != self._step and not self._terminal:
+            click.echo(f"{stage.step} ...", err=True)
+        if self._terminal and (stage.step != self._step or moment - self._shown >= REFRESH_SECONDS):
+            self._shown = moment
+            sys.stderr.write(f"\r\x1b[K{stage_text(stage)[:WIDTH]}")
+            sys.stderr.flush()
+        self._step = stage.step
+
+    def clear(self) -> None:
+        if self._terminal and self._shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def stage_text(stage: "Stage") -> str:
+    """`reading  12 of 340  1 min 05 s left  report.pdf`"""
+    text = stage.step
+    if stage.done + stage.left:
+        text += f"  {stage.done} of {stage.done + stage.left}"
+    if stage.seconds_left is not None:
+        text += f"  {human_seconds(stage.seconds_left)} left"
+    name = stage.name if stage.name.isprintable() else ascii(stage.name)
+    return f"{text}  {name}" if name else text
 
 
 def progress_text(progress: Progress, bytes_per_second: float) -> str:

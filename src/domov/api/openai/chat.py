@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from domov.api.answers import Collected
+from domov.api.documents import DocumentsBody, Names
 from domov.api.openai.answers import END, dropped_table, in_order, sse, timings_table, total, usage_table
 from domov.api.openai.fields import TextBody, shared_fields
 from domov.api.openai.messages import ChatMessage, message_of
@@ -100,6 +101,7 @@ class ChatBody(TextBody):
     thinking_budget_tokens: Annotated[int, Field(ge=0, lt=2**31)] | None = None
     chat_template_kwargs: dict[str, Any] | None = None
     continue_final_message: bool = False
+    documents: bool | Names | DocumentsBody | None = None
 
 
 def decode(body: ChatBody) -> ChatRequest:

@@ -1,0 +1,163 @@
+"""How well and how fast documents are found: `make bench-documents`.
+
+Questions are what manual pages say of themselves in one line; that line is not in the text that is searched. Side by
+side on the same vectors: Domov's default, vectors alone, words alone, and GPT4All's method from its description. What
+is embedded is kept in .cache/, so that a run that was stopped (`--seconds`) goes on.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import tempfile
+import time
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks import manual_pages
+from benchmarks.cached_vectors import CachedEmbedder, OutOfTime
+from benchmarks.gpt4all_method import chunks_of, local_docs
+from benchmarks.manual_pages import Page
+from domov import app
+from domov.documents.chunks import passages_of
+from domov.documents.embedding import Embedder
+from domov.documents.index import Index
+from domov.documents.readers import plain
+from domov.documents.retrieval import WEIGHTS, Retriever
+from domov.documents.vectors import packed
+from domov.documents.walking import Seen
+
+FOLDER = Path(".cache/benchmarks/documents")
+DESCRIPTION_CHARACTERS = 1000  # of a page, as in the figures to beat
+DEPTH = 10
+# MRR@10 and recall@5 to beat, on 90 pages.
+TO_BEAT = {"Czech": (0.75, 0.90), "English": (0.73, 0.92), "Czech about English": (0.38, 0.53)}
+METHODS: Mapping[str, Mapping[str, float]] = {
+    "Domov": {"names": 0},  # a manual page's name is half of the answer
+    "vectors alone": {"words": 0, "names": 0},
+    "words alone (BM25)": {"meaning": 0, "names": 0},
+}
+Rank = Callable[[str, Sequence[float]], list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    corpus: str
+    method: str
+    questions: int
+    mrr: float
+    recall: float
+    milliseconds: float  # of one search, the question's vector not included
+
+
+def score(
+    corpus: str, method: str, questions: Sequence[tuple[str, str]], vectors: Mapping[str, Sequence[float]], rank: Rank
+) -> Score:
+    """questions: (the page that answers, the question)"""
+    places, seconds = [], []
+    for name, question in questions:
+        start = time.perf_counter()
+        found = rank(question, vectors[question])[:DEPTH]
+        seconds.append(time.perf_counter() - start)
+        places.append(found.index(name) + 1 if name in found else 0)
+    mrr = statistics.fmean(1 / place if place else 0.0 for place in places)
+    recall = statistics.fmean(0 < place <= 5 for place in places)
+    return Score(corpus, method, len(questions), mrr, recall, 1000 * statistics.median(seconds))
+
+
+async def indexed(pages: Mapping[str, Page], folder: Path, embedder: Embedder) -> tuple[Retriever, dict[int, str]]:
+    """The pages in a real index, and which content is which page."""
+    index = Index(folder / "index.db")
+    collection = index.add("pages", ["/pages"], now="")
+    index.update(collection, new=[Seen(f"/pages/{name}", 1, 1, n) for n, name in enumerate(pages)])
+    for file in index.next_waiting(len(pages)):
+        text = pages[file.path.rsplit("/", 1)[1]].text[:DESCRIPTION_CHARACTERS]
+        parsed = plain.read(text.encode(), file.path)
+        index.store(file, file.path, "text", parsed, passages_of(parsed))
+    model = index.use_model(embedder.model, embedder.digest, len(await embedder.query("dimensions")))
+    while batch := index.without_vector(model, 64):
+        vectors = await embedder.passages([text for _, text in batch])
+        index.add_vectors(model, [(n, packed(v)) for (n, _), v in zip(batch, vectors, strict=True)])
+    rows = index.ask("SELECT id, digest FROM content")
+    return Retriever(index), {int(n): str(digest).rsplit("/", 1)[1] for n, digest in rows}
+
+
+def ranked_by(retriever: Retriever, names: Mapping[int, str], weights: Mapping[str, float]) -> Rank:
+    def rank(question: str, vector: Sequence[float]) -> list[str]:
+        wanted = None if weights.get("meaning") == 0 else vector
+        hits = retriever.find(question, wanted, count=60, weights={**WEIGHTS, **weights})
+        return list(dict.fromkeys(names[hit.content] for hit in hits if hit.score > 0))
+
+    return rank
+
+
+async def compare(embedder: Embedder, folder: Path) -> list[Score]:
+    packages = Path(".cache/benchmarks/debs")
+    czech = manual_pages.czech(packages)
+    english = manual_pages.english(packages, set(czech))
+    both = [name for name in czech if name in english]
+    questions = {
+        "Czech": (czech, [(n, czech[n].question) for n in both]),
+        "English": (english, [(n, english[n].question) for n in both]),
+        "Czech about English": (english, [(n, czech[n].question) for n in both]),
+        "Czech, by hand": (czech, _by_hand("cs", czech)),
+        "English, by hand": (english, _by_hand("en", english)),
+        "Czech about English, by hand": (english, _by_hand("cs", english)),
+    }
+    asked = {q: await embedder.query(q) for _, pairs in questions.values() for _, q in pairs}
+    scores = []
+    for language, pages in (("cs", czech), ("en", english)):
+        retriever, names = await indexed(pages, folder / language, embedder)
+        chunks = [(n, c) for n, p in pages.items() for c in chunks_of(p.text[:DESCRIPTION_CHARACTERS])]
+        vectors = await embedder.passages([text for _, text in chunks])
+        docs = local_docs(chunks, {text: v for (_, text), v in zip(chunks, vectors, strict=True)})
+        for corpus, (searched, pairs) in questions.items():
+            if searched is pages:
+                for method, weights in METHODS.items():
+                    scores.append(score(corpus, method, pairs, asked, ranked_by(retriever, names, weights)))
+                scores.append(score(corpus, "GPT4All's method", pairs, asked, docs.pages))
+    return scores
+
+
+def _by_hand(language: str, pages: Mapping[str, Page]) -> list[tuple[str, str]]:
+    table = tomllib.loads(Path("benchmarks/known_items.toml").read_text("utf-8"))
+    return [(row["page"], row[language]) for row in table.values() if row["page"] in pages]
+
+
+def print_scores(scores: Sequence[Score]) -> None:
+    print(f"{'':30}{'':22}{'MRR@10':>8}{'R@5':>8}{'ms':>8}   (questions)")  # noqa: T201
+    for s in scores:
+        print(f"{s.corpus:30}{s.method:22}{s.mrr:8.3f}{s.recall:8.3f}{s.milliseconds:8.1f}   ({s.questions})")  # noqa: T201
+
+
+async def run(seconds: float) -> int:
+    domov = app.load()
+    embedder = domov._embedder(None)
+    if embedder is None:
+        print("first: domov pull e5-small")  # noqa: T201
+        return 1
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            scores = await compare(CachedEmbedder(embedder, FOLDER / "vectors.db", seconds=seconds), Path(folder))
+    except OutOfTime:
+        print("not everything is embedded yet: run it again")  # noqa: T201
+        return 75
+    finally:
+        await domov.scheduler.close()
+    print_scores(scores)
+    (FOLDER / "scores.json").write_text(json.dumps([asdict(s) for s in scores], indent=1))
+    return 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--seconds", type=float, default=1e9, help="stop embedding after so long, and keep what there is"
+    )
+    raise SystemExit(asyncio.run(run(parser.parse_args().seconds)))
+
+
+if __name__ == "__main__":
+    main()
