@@ -35,7 +35,7 @@ HELD |= frozenset(("items", "prefixItems", "minItems", "maxItems", "minLength", 
 def grammar_of(schema: Mapping[str, Any]) -> str:
     """Raises BadRequest for what is no schema, or more than can be held."""
     made = _Grammar(schema)
-    made.rules["root"] = f"ws {made.rule(schema, depth=0)} ws"
+    made.rules["root"] = made.rule(schema, depth=0)
     return "\n".join(f"{name} ::= {body}" for name, body in {**made.rules, **BASE}.items()) + "\n"
 
 
