@@ -24,13 +24,13 @@ def add(files: Files, content: bytes = b"x", *, expires_at: float | None = None,
 
 def test_a_file_is_there_until_it_is_deleted(files: Files) -> None:
     file = add(files, b"content")
-    assert files.get(file.id) == file and files.path(file.id).read_bytes() == b"content"
+    assert files.get(file.id, owner="") == file and files.path(file.id).read_bytes() == b"content"
     assert stat.S_IMODE(files.path(file.id).stat().st_mode) == 0o600
-    files.delete(file.id)
-    assert not files.path(file.id).exists() and files.all() == []
+    files.delete(file.id, owner="")
+    assert not files.path(file.id).exists() and files.all(owner="") == []
     for act in (files.get, files.delete):
         with pytest.raises(NoSuchFile):
-            act(file.id)
+            act(file.id, owner="")
 
 
 def test_another_owners_file_is_not_found(files: Files) -> None:
@@ -44,9 +44,9 @@ def test_another_owners_file_is_not_found(files: Files) -> None:
 def test_a_file_goes_when_its_time_is_over(files: Files) -> None:
     short, long = add(files, expires_at=10), add(files)
     files.expire(9.9)
-    assert len(files.all()) == 2
+    assert len(files.all(owner="")) == 2
     files.expire(10)
-    assert files.all() == [long] and not files.path(short.id).exists()
+    assert files.all(owner="") == [long] and not files.path(short.id).exists()
 
 
 def test_what_a_kill_has_left_is_removed_and_nothing_else(files: Files) -> None:

@@ -27,8 +27,8 @@ def test_a_conversation_is_the_chain_of_answers_to_the_first(answers: Answers) -
     more = Message("user", "a 3 + 3?"), Message("assistant", "6")
     answers.put(answer("resp_1", USER, ASSISTANT))
     answers.put(answer("resp_2", *more, previous="resp_1"))
-    assert answers.conversation("resp_2") == (USER, ASSISTANT, *more)
-    assert answers.get("resp_2") == answer("resp_2", *more, previous="resp_1")
+    assert answers.conversation("resp_2", owner="") == (USER, ASSISTANT, *more)
+    assert answers.get("resp_2", owner="") == answer("resp_2", *more, previous="resp_1")
 
 
 def test_another_owners_answer_is_not_found(answers: Answers) -> None:
@@ -42,10 +42,10 @@ def test_another_owners_answer_is_not_found(answers: Answers) -> None:
 def test_what_goes_on_from_a_deleted_answer_begins_there(answers: Answers) -> None:
     answers.put(answer("resp_1", USER, ASSISTANT))
     answers.put(answer("resp_2", USER, previous="resp_1"))
-    answers.delete("resp_1")
-    assert answers.conversation("resp_2") == (USER,)
+    answers.delete("resp_1", owner="")
+    assert answers.conversation("resp_2", owner="") == (USER,)
     with pytest.raises(NoSuchAnswer):
-        answers.get("resp_1")
+        answers.get("resp_1", owner="")
 
 
 def test_the_oldest_go_where_there_are_too_many_or_they_are_too_old(answers: Answers) -> None:
@@ -54,7 +54,7 @@ def test_the_oldest_go_where_there_are_too_many_or_they_are_too_old(answers: Ans
     assert answers.prune(older_than=0, most=5) == []
     assert sorted(answers.prune(older_than=0, most=3)) == ["resp_0", "resp_1"]
     assert answers.prune(older_than=2.5, most=3) == ["resp_2"]
-    assert answers.get("resp_3") and answers.get("resp_4")
+    assert answers.get("resp_3", owner="") and answers.get("resp_4", owner="")
 
 
 def test_messages_of_every_kind_come_back_as_they_were() -> None:

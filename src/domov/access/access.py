@@ -8,13 +8,13 @@ from functools import cached_property
 from typing import Any
 
 from domov.access.audit import Audit
-from domov.access.callers import Callers, current
+from domov.access.callers import Caller, Callers, current
 from domov.access.keys import PREFIX, Grant, Key, Keys, digest_of
 from domov.access.limits import Buckets
 from domov.access.logins import Logins
 from domov.access.spending import Spending, Used
 from domov.database import Database
-from domov.errors import BadOption, NoSuchKey
+from domov.errors import BadOption, NoSuchKey, NotPermitted
 
 LEAST_SECRET_CHARACTERS = 16
 ENVIRONMENT = "environment"  # the id of the environment's key
@@ -64,6 +64,18 @@ class Access:
                 hint="make one with: openssl rand -hex 32",
             )
         return Key(ENVIRONMENT, Grant("DOMOV_API_KEY", "admin"), digest_of(text), "", time.time())
+
+    def caller_of(self, owner: str) -> Caller:
+        """Who is asked for by work that goes on without its request. Raises NotPermitted where the key has ended."""
+        if owner in ("", ENVIRONMENT):
+            return Caller(owner)
+        try:
+            key = self.keys.get(owner)
+        except NoSuchKey as error:
+            raise NotPermitted("the key that asked for this is gone") from error
+        if why := key.why_unusable(time.time()):
+            raise NotPermitted(why)
+        return Caller(owner, key.grant)
 
     def rows(self) -> list[dict[str, Any]]:
         """The keys, as they may be shown, each with what was used of it today."""

@@ -57,7 +57,7 @@ def engine_of(domov: App, name: str) -> tuple[Scheduled, Model]:
 def best_installed(domov: App) -> tuple[Model | None, str]:
     """The largest installed chat model that fits in this machine's memory, and the words for why."""
     fitting, total = [], read_memory().total_bytes
-    for model in domov.models.all():
+    for model in shown(domov):
         try:
             shape = model.shape()
         except (BadModelFile, OSError):  # damaged or gone: another one is better

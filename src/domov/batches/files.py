@@ -82,7 +82,7 @@ class Files:
             os.chmod(part, 0o600)
             os.replace(part, self.path(id))
 
-    def get(self, id: str, *, owner: str = NOBODY) -> KeptFile:
+    def get(self, id: str, *, owner: str) -> KeptFile:
         """Raises NoSuchFile."""
         with self.database.transaction() as connection:
             row = connection.execute(_own(owner).where(FILES.c.id == id)).mappings().one_or_none()
@@ -90,13 +90,13 @@ class Files:
             raise _unknown(id)
         return _file(row)
 
-    def all(self, *, owner: str = NOBODY) -> list[KeptFile]:
+    def all(self, *, owner: str) -> list[KeptFile]:
         """The oldest first."""
         query = _own(owner).order_by(FILES.c.created_at, FILES.c.id)
         with self.database.transaction() as connection:
             return [_file(row) for row in connection.execute(query).mappings()]
 
-    def delete(self, id: str, *, owner: str = NOBODY) -> None:
+    def delete(self, id: str, *, owner: str) -> None:
         """Raises NoSuchFile."""
         with self.database.transaction() as connection:
             gone = delete(FILES).where(FILES.c.id == id, FILES.c.owner == owner)

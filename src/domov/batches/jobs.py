@@ -107,12 +107,12 @@ class Jobs:
             connection.execute(insert(BATCHES).values(_columns(batch)))
         return batch
 
-    def get(self, id: str, *, owner: str = NOBODY) -> Batch:
+    def get(self, id: str, *, owner: str) -> Batch:
         """Raises NoSuchBatch."""
         with self.database.transaction() as connection:
             return _get(connection, id, owner)
 
-    def all(self, *, owner: str = NOBODY) -> list[Batch]:
+    def all(self, *, owner: str) -> list[Batch]:
         """The oldest first."""
         query = select(BATCHES).where(BATCHES.c.owner == owner).order_by(BATCHES.c.created_at, BATCHES.c.id)
         with self.database.transaction() as connection:

@@ -24,8 +24,8 @@ AT_ONCE = 8  # lines; the model's slots decide how many of them are answered
 LOOK_SECONDS = 30.0  # for a batch that another process has made or cancelled
 MOST_DEATHS = 3  # of workers over one line
 
-# A body for an endpoint, and the status and body that answer it. Raises Busy and WorkerDied.
-Answer = Callable[[str, dict[str, Any]], Awaitable[tuple[int, Any]]]
+# The body of one request of a batch, and the status and body that answer it. Raises Busy and WorkerDied.
+Answer = Callable[[Batch, dict[str, Any]], Awaitable[tuple[int, Any]]]
 REASONS = {
     "expired": ("batch_expired", "the batch's completion_window was over before this request"),
     "cancelled": ("batch_cancelled", "the batch was cancelled before this request"),
@@ -140,16 +140,16 @@ class Runner:
 
     async def _work(self, batch: Batch, todo: Iterator[Line]) -> None:
         for line in todo:
-            status, body = await self._answered(batch.about.endpoint, line)
+            status, body = await self._answered(batch, line)
             content = answered_row(batch.id, line, status=status, body=body)
             ok = status == 200
             await asyncio.to_thread(self.jobs.record, batch.id, line.number, ok=ok, content=content)
 
-    async def _answered(self, endpoint: str, line: Line) -> tuple[int, Any]:
+    async def _answered(self, batch: Batch, line: Line) -> tuple[int, Any]:
         deaths = 0
         while True:
             try:
-                return await self.answer(endpoint, line.body)
+                return await self.answer(batch, line.body)
             except Busy as error:
                 await asyncio.sleep(error.retry_seconds)
             except WorkerDied as error:

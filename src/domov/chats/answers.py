@@ -15,8 +15,6 @@ from domov.database import METADATA, Database
 from domov.errors import NoSuchAnswer
 from domov.types import Message
 
-NOBODY = ""  # the owner where no keys are used
-
 ANSWERS = Table(
     "answers",
     METADATA,
@@ -38,7 +36,7 @@ class KeptAnswer:
     created_at: float  # seconds since 1970
     messages: tuple[Message, ...]  # that this request added, and the answer
     body: dict[str, Any]  # the answer as the dialect gave it
-    owner: str = NOBODY
+    owner: str  # the id of a key; empty where none is used
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class Answers:
         with self.database.transaction() as connection:
             connection.execute(insert(ANSWERS).values(row))
 
-    def get(self, id: str, *, owner: str = NOBODY) -> KeptAnswer:
+    def get(self, id: str, *, owner: str) -> KeptAnswer:
         """Raises NoSuchAnswer."""
         query = select(ANSWERS).where(ANSWERS.c.id == id, ANSWERS.c.owner == owner)
         with self.database.transaction() as connection:
@@ -67,18 +65,18 @@ class Answers:
             raise NoSuchAnswer(f"no such answer: {id[:100]}", hint="it was not kept, or has been deleted")
         return _answer(row)
 
-    def chain(self, id: str, *, owner: str = NOBODY) -> list[KeptAnswer]:
+    def chain(self, id: str, *, owner: str) -> list[KeptAnswer]:
         """The answers that led to one, the first of them first, itself last. Raises NoSuchAnswer."""
         chain = [self.get(id, owner=owner)]
         while previous := chain[-1].previous:
             chain.append(self.get(previous, owner=owner))
         return chain[::-1]
 
-    def conversation(self, id: str, *, owner: str = NOBODY) -> tuple[Message, ...]:
+    def conversation(self, id: str, *, owner: str) -> tuple[Message, ...]:
         """All messages that led to an answer, and its own. Raises NoSuchAnswer."""
         return tuple(message for answer in self.chain(id, owner=owner) for message in answer.messages)
 
-    def delete(self, id: str, *, owner: str = NOBODY) -> None:
+    def delete(self, id: str, *, owner: str) -> None:
         """What goes on from it begins where it ended. Raises NoSuchAnswer."""
         query = delete(ANSWERS).where(ANSWERS.c.id == id, ANSWERS.c.owner == owner)
         with self.database.transaction() as connection:

@@ -7,7 +7,7 @@ import asyncio
 from pathlib import Path
 from typing import cast
 
-from domov.api.models import best_installed, installed
+from domov.api.models import best_installed, installed, shown
 from domov.app import App
 from domov.errors import DomovError, NoSuchModel
 from domov.options import Task
@@ -58,7 +58,7 @@ class Choice:
             return None
 
     def _for(self, task: Task) -> list[Model]:
-        found = [model for model in self._domov.models.all() if self._task(model) == task]
+        found = [model for model in shown(self._domov) if self._task(model) == task]
         return sorted(found, key=lambda model: model.manifest.size_bytes)
 
     def _task(self, model: Model) -> Task | None:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import Field
 
+from domov.access.callers import current
 from domov.api.answers import json_response
 from domov.api.disconnect import unless_disconnected
 from domov.api.kobold import absent
@@ -17,6 +18,7 @@ from domov.api.kobold.generations import Generations
 from domov.api.kobold.grammar import grammar_of
 from domov.api.kobold.leniency import AnyKind
 from domov.api.kobold.stories import Stories
+from domov.api.models import shown_rows
 from domov.api.ollama.fields import MODEL_NAMES, Body
 from domov.api.openai import vectors
 from domov.api.openai.messages import ChatMessage, message_of
@@ -224,7 +226,7 @@ def _server(domov: App, answering: Answering) -> APIRouter:
     @routes.get("/perf")
     async def perf() -> dict[str, Any]:
         """How fast the last answer was, and what is going on."""
-        return perf_table(answering.generations, domov.scheduler.rows())
+        return perf_table(answering.generations, shown_rows(domov))
 
     @routes.get("/preloadstory")
     async def preloadstory() -> dict[str, Any]:
@@ -236,23 +238,26 @@ def _server(domov: App, answering: Answering) -> APIRouter:
 
 def _stories(domov: App) -> APIRouter:
     routes = APIRouter(prefix="/data", route_class=AnyKind)
-    stories = Stories(domov.config.home / "stories")
+
+    def stories() -> Stories:
+        """The caller's own."""
+        return Stories(domov.config.home / "stories" / current().owner)
 
     @routes.post("/list")
     def titles() -> list[str]:
         """The titles of the stories that are kept here."""
-        return stories.titles()
+        return stories().titles()
 
     @routes.post("/load")
     def load(body: SlotBody) -> dict[str, Any]:
         """A story that is kept here."""
-        story = stories.load(body.slot)
+        story = stories().load(body.slot)
         return {"success": story is not None, "data": story}
 
     @routes.post("/save")
     def save(body: StoryBody) -> dict[str, Any]:
         """Keeps a story, or takes one away."""
-        stories.save(body.slot, title=body.title, format=body.format, story=body.data)
+        stories().save(body.slot, title=body.title, format=body.format, story=body.data)
         return {"success": True, "error": ""}
 
     return routes

@@ -8,6 +8,7 @@ import importlib.metadata
 from pathlib import Path
 from typing import Any
 
+from domov.api.models import shown, shown_rows
 from domov.api.ollama.describing import capabilities, details
 from domov.api.openai.models import model_row
 from domov.app import App
@@ -22,8 +23,7 @@ Table = dict[str, Any]
 def models_table(domov: App, failed: set[str]) -> Table:
     """failed: names of the models that could not be loaded when it was tried last."""
     rows = [
-        {**model_row(model, details(model)), **_described(domov, model, model.name in failed)}
-        for model in domov.models.all()
+        {**model_row(model, details(model)), **_described(domov, model, model.name in failed)} for model in shown(domov)
     ]
     return {"object": "list", "data": rows}
 
@@ -59,7 +59,7 @@ def _able(domov: App, model: Model) -> list[str]:
 
 def router_props(domov: App) -> Table:
     """Of the server; with those of the model that is loaded, if it is one, for programs that know no router."""
-    rows = domov.scheduler.rows()
+    rows = shown_rows(domov)
     only = domov.models.find(rows[0].model) if len(rows) == 1 else None
     table: Table = {
         "model_alias": "domov",

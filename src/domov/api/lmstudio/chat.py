@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi.responses import Response
 
+from domov.access.callers import current
 from domov.api.answers import json_response, streaming
 from domov.api.lmstudio.answers import Answer, named
 from domov.api.lmstudio.describing import described
@@ -42,7 +43,11 @@ async def chat(domov: App, body: ChatBody) -> Response:
 def _understood(domov: App, body: ChatBody, model: Model) -> ChatRequest:
     """The request; where it is to be kept, the place for it is opened before a word is written."""
     kept = domov.answers if body.store or body.previous_response_id else None
-    before = kept.conversation(body.previous_response_id) if kept and body.previous_response_id else ()
+    before = (
+        kept.conversation(body.previous_response_id, owner=current().owner)
+        if kept and body.previous_response_id
+        else ()
+    )
     request = decode(body, before)
     allowed = described(domov, model).reasoning
     if body.reasoning not in (None, "off", *allowed):
@@ -143,6 +148,7 @@ class Turn:
             created_at=time.time(),
             messages=(*added(self.body), self.answer.message()),
             body=self._result(),
+            owner=current().owner,
         )
         await asyncio.to_thread(self.domov.answers.put, kept)
         return {"response_id": kept.id}

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from domov.api.models import shown
 from domov.api.ollama.describing import capabilities
 from domov.app import App
 from domov.engine.known import Known, known
@@ -47,7 +48,7 @@ def described(domov: App, model: Model) -> Described:
 
 def all_described(domov: App) -> Iterator[Described]:
     """Every model but rerankers, and files that are damaged or whose options can't be: they can't be loaded."""
-    for model in domov.models.all():
+    for model in shown(domov):
         try:
             found = described(domov, model)
         except (DomovError, OSError):

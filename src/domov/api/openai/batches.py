@@ -17,6 +17,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
+from domov.access.callers import current
 from domov.api.answers import json_response
 from domov.api.openai.files import checked_expiry
 from domov.api.openai.inside import ROUTES, answered
@@ -106,7 +107,7 @@ def router(domov: App, batches: Batches) -> APIRouter:
         """The batches, the newest first."""
 
         def page() -> dict[str, Any]:
-            rows = [{"id": batch.id, "batch": batch} for batch in domov.jobs.all()]
+            rows = [{"id": batch.id, "batch": batch} for batch in domov.jobs.all(owner=current().owner)]
             told = Page(limit, after=after).of(rows)
             shown = [row["batch"] for row in told["data"]]
             return told | {"data": [_table(batch, domov.jobs.counts(batch)) for batch in shown]}
@@ -135,7 +136,7 @@ def _create(domov: App, body: BatchBody) -> Batch:
         orjson.dumps(body.metadata)
     except TypeError as error:
         raise BadRequest(f"metadata can't be told again: {error}") from error
-    file = domov.files.get(body.input_file_id)
+    file = domov.files.get(body.input_file_id, owner=current().owner)
     if file.purpose != "batch":
         raise BadRequest(f"{file.id} was sent for {file.purpose}", hint="send it with the purpose batch")
     now = time.time()
@@ -147,7 +148,7 @@ def _create(domov: App, body: BatchBody) -> Batch:
         metadata=body.metadata or {},
         output_seconds=None if expiry is None else checked_expiry(expiry.seconds),
     )
-    return domov.jobs.create(Batch(f"batch_{uuid.uuid4().hex}", now, "validating", file.id, about))
+    return domov.jobs.create(Batch(f"batch_{uuid.uuid4().hex}", now, "validating", file.id, about, owner=file.owner))
 
 
 def _window_seconds(text: str) -> int:
@@ -161,14 +162,14 @@ def _window_seconds(text: str) -> int:
 
 
 def _retrieve(domov: App, id: str) -> dict[str, Any]:
-    batch = domov.jobs.get(id)
+    batch = domov.jobs.get(id, owner=current().owner)
     return _table(batch, domov.jobs.counts(batch))
 
 
 def _cancel(domov: App, id: str) -> dict[str, Any]:
-    batch = domov.jobs.get(id)
+    batch = domov.jobs.get(id, owner=current().owner)
     if batch.status != "cancelling" and not domov.jobs.move(id, "cancelling", of=("validating", "in_progress")):
-        raise BadRequest(f"{id} is {domov.jobs.get(id).status}: there is nothing to cancel")
+        raise BadRequest(f"{id} is {domov.jobs.get(id, owner=current().owner).status}: there is nothing to cancel")
     return _retrieve(domov, id)
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response
 
+from domov.access.callers import current
 from domov.api.answers import json_response
 from domov.api.multipart import Form, received
 from domov.api.openai.paging import Order, Page
@@ -45,19 +46,19 @@ def router(domov: App) -> APIRouter:
         after: Annotated[str | None, Query(max_length=200)] = None,
     ) -> Response:
         """The files that were sent, and those that batches have written."""
-        found = await asyncio.to_thread(domov.files.all)
+        found = await asyncio.to_thread(domov.files.all, owner=current().owner)
         rows = [file_table(file) for file in found if purpose in (None, file.purpose)]
         return json_response(Page(limit, order, after).of(rows))
 
     @routes.get("/v1/files/{id}")
     async def retrieve(id: str) -> Response:
         """What is known of a file."""
-        return json_response(file_table(await asyncio.to_thread(domov.files.get, id)))
+        return json_response(file_table(await asyncio.to_thread(domov.files.get, id, owner=current().owner)))
 
     @routes.get("/v1/files/{id}/content")
     async def content(id: str) -> FileResponse:
         """Its bytes."""
-        file = await asyncio.to_thread(domov.files.get, id)
+        file = await asyncio.to_thread(domov.files.get, id, owner=current().owner)
         return FileResponse(domov.files.path(file.id), media_type="application/octet-stream")
 
     @routes.delete("/v1/files/{id}")
@@ -65,7 +66,7 @@ def router(domov: App) -> APIRouter:
         """Deletes a file that no batch still reads."""
         if batches := await asyncio.to_thread(lambda: domov.jobs.unfinished(input_file=id)):
             raise BadRequest(f"{batches[0].id} still reads {id[:100]}", hint="cancel the batch first")
-        await asyncio.to_thread(domov.files.delete, id)
+        await asyncio.to_thread(domov.files.delete, id, owner=current().owner)
         return json_response({"id": id, "object": "file", "deleted": True})
 
     return routes
@@ -78,7 +79,7 @@ def _file(form: Form) -> KeptFile:
     now = time.time()
     seconds = _expiry(form)
     expires_at = None if seconds is None else now + seconds
-    return KeptFile(new_id(), now, upload.name or "file", purpose, upload.size_bytes, expires_at)
+    return KeptFile(new_id(), now, upload.name or "file", purpose, upload.size_bytes, expires_at, current().owner)
 
 
 def _expiry(form: Form) -> int | None:

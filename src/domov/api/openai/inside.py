@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import BaseModel, ValidationError
 
+from domov.access.callers import acting_for
 from domov.api.errors import validation_error
 from domov.api.models import installed
 from domov.api.openai import asked, chat, completions, vectors
@@ -16,7 +17,8 @@ from domov.api.openai.errors import envelope, error_body
 from domov.api.openai.responses import body as response
 from domov.api.openai.responses import routes as responses
 from domov.app import App
-from domov.errors import BadRequest, Busy, DomovError, WorkerDied
+from domov.batches.jobs import Batch
+from domov.errors import BadRequest, Busy, DomovError, NotPermitted, WorkerDied
 
 LOOK_SECONDS = 0.5
 Route = tuple[type[BaseModel], Callable[[App, Any], Awaitable[Response]]]
@@ -28,8 +30,20 @@ ROUTES: dict[str, Route] = {
 }
 
 
-async def answered(domov: App, endpoint: str, body: dict[str, Any]) -> tuple[int, Any]:
-    """The status and the body that a request is answered with. Raises Busy and WorkerDied: it may be asked again."""
+async def answered(domov: App, batch: Batch, body: dict[str, Any]) -> tuple[int, Any]:
+    """The status and the body that a request is answered with, which counts as its owner's.
+
+    Raises Busy and WorkerDied: it may be asked again.
+    """
+    try:
+        with acting_for(domov.access.caller_of(batch.owner)):
+            return await _answered(domov, batch.about.endpoint, body)
+    except NotPermitted as error:
+        status, told = error_body(error)
+        return status, orjson.loads(told)
+
+
+async def _answered(domov: App, endpoint: str, body: dict[str, Any]) -> tuple[int, Any]:
     kind, route = ROUTES[endpoint]
     try:
         if body.get("stream"):

@@ -4,6 +4,7 @@ import re
 import time
 from typing import Any
 
+from domov.access.callers import current
 from domov.api.openai.responses.body import ResponseBody
 from domov.api.openai.responses.items import Item, listed
 from domov.api.openai.responses.request import Earlier
@@ -21,7 +22,7 @@ def earlier(domov: App, body: ResponseBody, *, id: str) -> Earlier:
     """What a request goes on from; `id` is its own. Raises NoSuchAnswer."""
     if body.previous_response_id is None:
         return Earlier(conversation=id if body.keeps else None)
-    chain = domov.answers.chain(body.previous_response_id)
+    chain = domov.answers.chain(body.previous_response_id, owner=current().owner)
     return Earlier(tuple(m for answer in chain for m in answer.messages), chain[0].id)
 
 
@@ -38,7 +39,7 @@ def _referenced(domov: App, item: Item) -> Item:
     id = str(item.get("id"))
     named = _ITEM.fullmatch(id)
     try:
-        kept = domov.answers.get(f"resp_{named[1]}") if named else None
+        kept = domov.answers.get(f"resp_{named[1]}", owner=current().owner) if named else None
     except NoSuchAnswer:
         kept = None
     found: list[Item] = [x for x in kept.body.get("output", ()) if x["id"] == id] if kept else []
@@ -62,6 +63,7 @@ def kept_answer(response: dict[str, Any], items: list[Item], messages: tuple[Mes
         created_at=time.time(),
         messages=messages,
         body={**response, INPUT: shown_items(items, response["id"])},
+        owner=current().owner,
     )
 
 
@@ -81,7 +83,7 @@ def _in_parts(item: Item) -> Item:
 
 def body_of(domov: App, id: str) -> dict[str, Any]:
     """The response as it was given. Raises NoSuchAnswer, also for an answer of another dialect."""
-    body = domov.answers.get(id).body
+    body = domov.answers.get(id, owner=current().owner).body
     if body.get("object") != "response":
         raise NoSuchAnswer(f"no such response: {id[:100]}")
     return body
@@ -94,6 +96,6 @@ def response_of(domov: App, id: str) -> dict[str, Any]:
 def delete(domov: App, id: str) -> str:
     """Deletes a response. Returns the conversation that it belongs to. Raises NoSuchAnswer."""
     body_of(domov, id)
-    conversation = domov.answers.chain(id)[0].id
-    domov.answers.delete(id)
+    conversation = domov.answers.chain(id, owner=current().owner)[0].id
+    domov.answers.delete(id, owner=current().owner)
     return conversation
