@@ -9,9 +9,9 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check -q
 .PHONY: run test check format lint types docs docs-fresh bench bench-start bench-quick bench-dialects bench-autocomplete bench-fit bench-smaller bench-documents soak fuzz lock clean
 
 run: $(VENV)/installed
-	@if [ -n "$$PROMPT" ]; then $(BIN)/domov run $(STARTER) "$$PROMPT"; \
+	@if [ -n "$$PROMPT" ]; then $(BIN)/domov run --max-tokens 300 $(STARTER) "$$PROMPT"; \
 	elif [ -t 0 ] && [ -t 1 ]; then $(BIN)/domov run $(STARTER); \
-	else $(BIN)/domov run $(STARTER) "$(QUESTION)" </dev/null; fi
+	else $(BIN)/domov run --max-tokens 300 $(STARTER) "$(QUESTION)" </dev/null; fi
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest $(TESTS)
