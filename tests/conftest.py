@@ -46,10 +46,12 @@ def starter(starter_home: Path) -> Model:
 @pytest.fixture(scope="session")
 def embedding_home(starter_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A DOMOV_HOME that holds the starter and the model that makes vectors of documents."""
-    done = domov(CACHE, "pull", "e5-small")
+    cache = CACHE.with_name("embedding")
+    done = domov(cache, "pull", "e5-small")
     assert done.returncode == 0, done.stderr
     path = tmp_path_factory.mktemp("embedding") / "home"
-    shutil.copytree(starter_home / "models", path / "models", copy_function=os.link)
+    for home in (starter_home, cache):
+        shutil.copytree(home / "models", path / "models", copy_function=os.link, dirs_exist_ok=True)
     return path
 
 

@@ -121,7 +121,8 @@ def send(client: httpx2.Client, method: str, path: str, body: bytes) -> httpx2.R
 
 
 def sentence(answer: httpx2.Response) -> str:
-    error = answer.json()["error"]
+    table = answer.json()
+    error = table["detail"]["msg"] if "detail" in table else table["error"]
     return str(error if isinstance(error, str) else error["message"])
 
 
@@ -184,7 +185,7 @@ def test_queries_that_make_no_sense_are_no_500(routes: Routes, client: httpx2.Cl
 
 
 @pytest.mark.parametrize(
-    "name", ["..", "../../etc/passwd", "%2e%2e%2f", "%00", "%ff", "a" * 5000, "nosuch:1b", "💥", "%ed%a0%80"]
+    "name", ["%2e%2e", "../../etc/passwd", "%2e%2e%2f", "%00", "%ff", "a" * 5000, "nosuch:1b", "💥", "%ed%a0%80"]
 )
 def test_names_in_paths_that_are_none_are_no_500(routes: Routes, client: httpx2.Client, name: str) -> None:
     for method, path in routes.all():

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import domov, environment
+from tests.conftest import domov
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_collections_and_their_state(home: Path, folder: Path) -> None:
 def test_search_with_reasons(home: Path) -> None:
     assert told(home, "search", "kdo dělá údržbu topení", "--collection", "cli")[0]["file"] == "house.md"
     done = domov(home, "docs", "search", "water valve", "--why", "--count", "1")
-    assert "water.txt, line 1" in done.stdout and "words 1." in done.stdout and "cosine" in done.stdout
+    assert "water.txt, line 1" in done.stdout and "words " in done.stdout and "cosine" in done.stdout
 
 
 def test_ask_with_sources(home: Path) -> None:
@@ -81,13 +81,6 @@ def test_what_is_removed_is_gone(home: Path, folder: Path) -> None:
     assert asked.returncode == 130 and "short" in [c["name"] for c in told(home, "list")]
     assert domov(home, "docs", "rm", "short", "--yes").returncode == 0
     assert "short" not in [c["name"] for c in told(home, "list")]
-
-
-def test_what_is_not_installed_is_told(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['numpy'] = None; sys.argv = ['domov', 'docs', 'search', 'x', '--kind', 'pdf'];"
-    code += "from domov.cli.main import main; main()"
-    done = subprocess.run([sys.executable, "-c", code], env=environment(tmp_path), capture_output=True, text=True)
-    assert done.returncode == 1 and "not installed: numpy" in done.stderr and "pip install" in done.stderr
 
 
 def test_help_imports_neither_numpy_nor_readers() -> None:

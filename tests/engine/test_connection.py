@@ -143,4 +143,4 @@ async def test_a_models_marks_for_gaps_are_looked_up_once() -> None:
                     pass
             counts.append(asked.count("/tokenize"))
     await connection.drop()
-    assert counts[0] > 20 and counts[1] == 3  # before the gap, after it, and what begins every prompt
+    assert counts[0] > 20 and counts[1] == 4  # before the gap, its line, after it, and what begins every prompt

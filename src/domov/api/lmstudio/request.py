@@ -48,7 +48,7 @@ class ChatBody(BaseModel):
     reasoning: Reasoning | None = None
     context_length: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     store: bool = True
-    previous_response_id: Annotated[str, Field(max_length=200)] | None = None
+    previous_response_id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
 
 def added(body: ChatBody) -> tuple[Message, ...]:

@@ -31,6 +31,24 @@ class AnthropicError(BaseModel):
     request_id: str
 
 
+class KoboldErrorDetail(BaseModel):
+    msg: str = Field(description="What happened and what to do about it.")
+    type: str = Field(description="KoboldAI's kind of error, such as `bad_input`.")
+
+
+class KoboldError(BaseModel):
+    detail: KoboldErrorDetail
+
+
+class LMStudioErrorDetail(BaseModel):
+    type: str = Field(description="LM Studio's kind of error, such as `model_not_found`.")
+    message: str
+
+
+class LMStudioError(BaseModel):
+    error: LMStudioErrorDetail
+
+
 class CachedTokens(BaseModel):
     cached_tokens: int = Field(description="Tokens of the prompt that had been read before.")
 

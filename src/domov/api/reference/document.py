@@ -62,7 +62,12 @@ STREAMED: dict[str, Table] = {
 }
 EMPTY = ("POST /api/copy", "DELETE /api/delete", "HEAD /api/blobs/{digest}", "POST /api/blobs/{digest}")
 CREATED = ("POST /api/blobs/{digest}",)
-ERRORS: dict[str, type[BaseModel]] = {"Ollama": a.OllamaError, "Anthropic": a.AnthropicError}
+ERRORS: dict[str, type[BaseModel]] = {
+    "Ollama": a.OllamaError,
+    "Anthropic": a.AnthropicError,
+    "KoboldCpp": a.KoboldError,
+    "LM Studio": a.LMStudioError,
+}
 STATUSES = {
     "400": "The request can't be meant.",
     "401": "A key is needed, or this one is none.",
@@ -80,8 +85,8 @@ STATUSES = {
 }
 BUSY = {"529": "Too busy: come back after `Retry-After` seconds."}
 INTRO = """\
-Your own models, behind the APIs of OpenAI, Ollama, Anthropic and llama.cpp's server on one port. Unknown fields are
-ignored; fields that would silently change the answer are refused."""
+Your own models, behind the APIs of OpenAI, Ollama, Anthropic, KoboldCpp, LM Studio and llama.cpp's server on one port.
+Unknown fields are ignored; fields that would silently change the answer are refused."""
 
 
 def describe(api: FastAPI) -> None:
