@@ -51,7 +51,8 @@ def embedding_home(starter_home: Path, tmp_path_factory: pytest.TempPathFactory)
     assert done.returncode == 0, done.stderr
     path = tmp_path_factory.mktemp("embedding") / "home"
     for home in (starter_home, cache):
-        shutil.copytree(home / "models", path / "models", copy_function=os.link, dirs_exist_ok=True)
+        locks = shutil.ignore_patterns("*.lock")
+        shutil.copytree(home / "models", path / "models", copy_function=os.link, dirs_exist_ok=True, ignore=locks)
     return path
 
 
