@@ -37,8 +37,9 @@ def with_model(part: Any) -> Any:
 
 def test_schemathesis_finds_nothing(fake: Server, tmp_path: Path) -> None:
     document = httpx2.get(f"{fake.url}/openapi.json").json()
-    schemas = with_model(document["components"]["schemas"])
-    paths = {path: told for path, told in document["paths"].items() if not any(word in path for word in LEFT_OUT)}
+    told = document["components"]["schemas"]
+    schemas = {name: schema if name.startswith("answer.") else with_model(schema) for name, schema in told.items()}
+    paths = {path: one for path, one in document["paths"].items() if not any(word in path for word in LEFT_OUT)}
     file = tmp_path / "openapi.json"
     file.write_text(json.dumps(document | {"components": {"schemas": schemas}, "paths": paths}))
     command = [str(Path(sys.executable).parent / "schemathesis"), "run", str(file), "--url", fake.url]
