@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from domov.errors import Broken
 from domov.types import Done, Event, Incident, Overflow, Progress
 
 ORDER_SECONDS = 120  # for an order that is carried out at once, the saving of a large cache to a slow disk included
+LAST_PIECES = 8  # of an answer whose length is known, that are read as they come
 GOODBYE_SECONDS = 30  # for all the slots of a worker that is to end
 NO_LIMIT = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
 Response = aiohttp.ClientResponse
@@ -104,10 +106,12 @@ class Connection:
             async with posted(self.worker.endpoint, path, body, silence_seconds=self._silence_seconds) as answer:
                 if answer.status != 200:
                     raise error_of(from_json(await answer.read()))
+                pieces, most = 0, _most_pieces(fields)
                 async for received in answer.pieces():
                     for event in reader.feed(received):
                         yield event
-                        answer.flows = not isinstance(event, Done | Progress)
+                        pieces += 1
+                        answer.flows = pieces < most and not isinstance(event, Done | Progress)
 
     async def ask(self, path: str, fields: Mapping[str, Any]) -> Any:
         """The answer to a question that takes as long as it takes. Raises as `events` does."""
@@ -152,6 +156,12 @@ class Connection:
             await self._session.close()
         finally:
             await self.worker.end()
+
+
+def _most_pieces(fields: Mapping[str, Any]) -> float:
+    """Up to which piece of an answer there is no hurry: its end, where it is known, should not be late."""
+    tokens = fields.get("n_predict", fields.get("max_tokens"))
+    return tokens - LAST_PIECES if isinstance(tokens, int) and tokens > 0 else math.inf
 
 
 def _session(endpoint: Endpoint) -> aiohttp.ClientSession:
