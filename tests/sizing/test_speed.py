@@ -18,7 +18,7 @@ def speed(name: str, machine: Machine, settings: Settings | None = None) -> Spee
 
 def test_mistral_on_a_processor_by_hand() -> None:
     model = shape("mistral:7b")
-    seconds = model.read_bytes / 10e9 + 1000 * 131_072 / 20e9
+    seconds = (model.read_bytes / 10e9 + 1000 * 131_072 / 20e9) / 0.69  # what products alone would take, and the rest
     assert speed("mistral:7b", MEASURED).answer.middle == pytest.approx(1 / seconds, rel=0.001)
     assert speed("mistral:7b", MEASURED).measured
 

@@ -22,6 +22,8 @@ USUAL_PRODUCTS_PER_CORE = 12e9
 USUAL_DISK = {"SSD": 1.5e9, "hard disk": 0.15e9}
 USUAL_GPU_BYTES_PER_SECOND = 350e9
 GPU_SHARE = 0.7  # of a card's bandwidth that decoding reaches
+# Of what matrix products alone reach: each step also samples, copies and waits (benchmarks/fit.py --speed, six models).
+CPU_SHARE = 0.69
 PRODUCTS_PER_BYTE = 25  # multiplications in the time that a card reads a byte
 # Makers' figures for memory bandwidth in GB/s, by what stands in the card's name; the longest match counts.
 BANDWIDTH = {
@@ -84,7 +86,7 @@ def cpu_token_seconds(shape: ModelShape, settings: Settings, machine: Machine) -
     memory = speeds.memory_bytes_per_second
     reading = sum(size / speeds.decode_bytes_per_second.get(kind, memory) for kind, size in _types(shape))
     operations = OPERATIONS_PER_LAYER * max(1, len(shape.layers)) * speeds.operation_seconds
-    return reading + operations + _conversation_bytes(shape, settings) / memory
+    return (reading + operations + _conversation_bytes(shape, settings) / memory) / CPU_SHARE
 
 
 def cpu_prompt_seconds(shape: ModelShape, machine: Machine) -> float:
