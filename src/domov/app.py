@@ -69,12 +69,10 @@ if TYPE_CHECKING:
     from domov.batches.jobs import Jobs
     from domov.chats.answers import Answers
     from domov.database import Database
-
-MOST_NOTES = 1000  # of plans
-
-if TYPE_CHECKING:
     from domov.documents.embedding import Embedder
     from domov.documents.library import Documents
+
+MOST_NOTES = 1000  # of plans
 
 
 @dataclass(frozen=True)

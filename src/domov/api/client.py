@@ -21,6 +21,15 @@ from domov.files import write_atomically
 SECONDS = 300
 
 
+def url_of(host: str, port: int, *, tls: bool) -> str:
+    return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def reachable(host: str) -> str:
+    """The address to ask at: a server that listens on all of them is here, too."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a server is, and what shows that this computer's own commands ask it."""
@@ -32,13 +41,11 @@ class Place:
 
     @property
     def reachable(self) -> str:
-        """The address to ask at: a server that listens on all of them is here, too."""
-        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return reachable(self.host)
 
     @property
     def url(self) -> str:
-        host = f"[{self.reachable}]" if ":" in self.reachable else self.reachable
-        return f"{'https' if self.fingerprint else 'http'}://{host}:{self.port}"
+        return url_of(self.reachable, self.port, tls=bool(self.fingerprint))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domov.api import origins, tls
+from domov.api.client import url_of
 from domov.api.origins import Origins
 from domov.config import Config
 from domov.errors import BadOption, PortInUse
@@ -33,8 +34,7 @@ class Listener:
 
     @property
     def url(self) -> str:
-        name = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.origins.scheme}://{name}:{self.port}"
+        return url_of(self.host, self.port, tls=self.origins.scheme == "https")
 
     @property
     def loopback(self) -> bool:

@@ -68,8 +68,7 @@ def address(domov: app.App, url: str | None) -> str:
         return place.url
     if domov.config.port == 0:
         raise BadOption("the server's port is not known before it runs", hint="start it, or give --url")
-    fingerprint = "by TLS" if domov.config.tls_cert else ""
-    return client.Place(domov.config.host, domov.config.port, secret="", fingerprint=fingerprint).url
+    return client.url_of(client.reachable(domov.config.host), domov.config.port, tls=bool(domov.config.tls_cert))
 
 
 def able_models(domov: app.App) -> list[Able]:

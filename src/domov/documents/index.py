@@ -20,7 +20,6 @@ from domov.documents.walking import Seen
 from domov.errors import BadName, NoSuchCollection
 
 WAITING, READ, FAILED = "waiting", "read", "failed"
-CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,7 @@ P, I32, U32, F32, BOOL, SIZE = (
 )
 OnNode = ctypes.CFUNCTYPE(BOOL, P, BOOL, P)
 Log = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, P)
-MMAP, NO_MMAP = -1, 0  # llama_load_mode: as llama.cpp likes, none
-SOURCES = 10  # GGML_MAX_SRC
+NO_MMAP = 0  # llama_load_mode: none
 Field = tuple[str, Any]
 
 

@@ -10,7 +10,7 @@ STYLE = (
     "text{font:13px system-ui,sans-serif;fill:#222}.small{font-size:11px}"
     "@media(prefers-color-scheme:dark){text{fill:#ddd}.back{fill:#1b1b1b}}"
 )
-INK, LINE, MARK, GRID = "#8a6d3b", "#3a7d44", "#b3402f", "#bbb"
+LINE, MARK, GRID = "#3a7d44", "#b3402f", "#bbb"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from domov.api.openai.responses import body as response
 from domov.api.openai.responses import routes as responses
 from domov.app import App
 from domov.batches.jobs import Batch
-from domov.errors import BadRequest, Busy, DomovError, NotPermitted, WorkerDied
+from domov.errors import BadRequest, Busy, DomovError, WorkerDied
 
 LOOK_SECONDS = 0.5
 Route = tuple[type[BaseModel], Callable[[App, Any], Awaitable[Response]]]
@@ -35,23 +35,15 @@ async def answered(domov: App, batch: Batch, body: dict[str, Any]) -> tuple[int,
 
     Raises Busy and WorkerDied: it may be asked again.
     """
+    kind, route = ROUTES[batch.about.endpoint]
     try:
         with acting_for(domov.access.caller_of(batch.owner)):
-            return await _answered(domov, batch.about.endpoint, body)
-    except NotPermitted as error:
-        status, told = error_body(error)
-        return status, orjson.loads(told)
-
-
-async def _answered(domov: App, endpoint: str, body: dict[str, Any]) -> tuple[int, Any]:
-    kind, route = ROUTES[endpoint]
-    try:
-        if body.get("stream"):
-            raise BadRequest("a batch is not streamed", hint="leave stream out")
-        request = kind.model_validate({**body, "priority": "batch"})
-        await _after_others(domov, str(body.get("model")))
-        answer = await route(domov, request)
-        return answer.status_code, orjson.loads(bytes(answer.body))
+            if body.get("stream"):
+                raise BadRequest("a batch is not streamed", hint="leave stream out")
+            request = kind.model_validate({**body, "priority": "batch"})
+            await _after_others(domov, str(body.get("model")))
+            answer = await route(domov, request)
+            return answer.status_code, orjson.loads(bytes(answer.body))
     except (Busy, WorkerDied):
         raise
     except ValidationError as error:

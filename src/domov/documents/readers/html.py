@@ -9,7 +9,6 @@ SKIPPED = {"script", "style", "template", "noscript", "svg", "nav", "iframe", "o
 BREAKS = {"p", "div", "section", "article", "li", "dd", "dt", "blockquote", "figure", "figcaption", "main", "aside"}
 BREAKS |= {"header", "footer", "ul", "ol", "dl", "form", "address", "body", "details", "summary", "hr", "center"}
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
-VOID = {"br", "hr", "img", "input", "meta", "link", "area", "base", "col", "embed", "source", "track", "wbr"}
 
 
 def read(content: bytes, name: str) -> Parsed:
