@@ -94,6 +94,12 @@ GET POST          /sdapi/*
 GET               /api/domov/loaded
 POST              /api/domov/load
 POST              /api/domov/forget
+GET POST          /api/domov/chats
+GET POST PATCH DELETE /api/domov/chats/*
+POST              /api/domov/attachments
+GET               /api/domov/attachments/*
+GET POST          /api/domov/assistants
+PATCH DELETE      /api/domov/assistants/*
 """
 # Without a key: that the server runs, and nothing else.
 OPEN = """
