@@ -49,7 +49,9 @@ class Client:
 
 @pytest.fixture(scope="module")
 def client(fake: Server) -> Iterator[Client]:
-    yield Client(fake.url)
+    client = Client(fake.url)
+    yield client
+    client.http.close()
 
 
 def test_a_question_is_answered_and_both_are_kept(client: Client) -> None:

@@ -8,6 +8,19 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
+    _chats()
+    _attachments()
+    op.create_table(
+        "assistants",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("owner", sa.Text, nullable=False, index=True),
+        sa.Column("created_at", sa.Float, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("about", sa.LargeBinary, nullable=False),
+    )
+
+
+def _chats() -> None:
     op.create_table(
         "chats",
         sa.Column("number", sa.Integer, primary_key=True),
@@ -46,6 +59,9 @@ def upgrade() -> None:
         sa.Column("created_at", sa.Float, nullable=False),
         sa.Column("about", sa.LargeBinary, nullable=False),
     )
+
+
+def _attachments() -> None:
     op.create_table(
         "attachments",
         sa.Column("id", sa.Text, primary_key=True),
@@ -63,12 +79,4 @@ def upgrade() -> None:
         sa.Column("attachment", sa.Text, sa.ForeignKey("attachments.id", ondelete="CASCADE"), primary_key=True),
         sa.Column("place", sa.Integer, nullable=False),
         sa.Index("ix_message_attachments_attachment", "attachment"),
-    )
-    op.create_table(
-        "assistants",
-        sa.Column("id", sa.Text, primary_key=True),
-        sa.Column("owner", sa.Text, nullable=False, index=True),
-        sa.Column("created_at", sa.Float, nullable=False),
-        sa.Column("name", sa.Text, nullable=False),
-        sa.Column("about", sa.LargeBinary, nullable=False),
     )
