@@ -95,6 +95,12 @@ GET               /api/domov/loaded
 GET               /api/domov/page
 POST              /api/domov/load
 POST              /api/domov/forget
+GET POST          /api/domov/chats
+GET POST PATCH DELETE /api/domov/chats/*
+POST              /api/domov/attachments
+GET               /api/domov/attachments/*
+GET POST          /api/domov/assistants
+PATCH DELETE      /api/domov/assistants/*
 """
 # Without a key: that the server runs, and the files of the page, which are the same for everybody.
 OPEN = """
