@@ -12,10 +12,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import client, documents, errors, keys, loaded, metrics, model_list
+from domov.api import client, documents, errors, keys, loaded, metrics, model_list, page
 from domov.api import domov as own
 from domov.api.admission import Admission
 from domov.api.anthropic import routes as anthropic
+from domov.api.chats import routes as chats
+from domov.api.chats.room import Room
 from domov.api.counting import Asgi, Counting
 from domov.api.envelopes import envelope_of
 from domov.api.guard import Guard
@@ -43,12 +45,12 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     figures = figures or Metrics()
     domov.meter.add(figures.note)
 
-    batches = Batches(domov)
+    batches, room = Batches(domov), Room(domov)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         watching = asyncio.ensure_future(domov.watch_documents())
-        async with batches.running():
+        async with batches.running(), room.open():
             yield
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
@@ -68,9 +70,11 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     api.include_router(loaded.router(domov))
     api.include_router(own.router(domov))
     api.include_router(documents.router(domov))
+    api.include_router(chats.router(domov, room))
     api.include_router(keys.router(domov))
     api.include_router(metrics.router(domov, figures))
     api.include_router(reference.router())
+    api.include_router(page.router(domov))
     describe(api)
 
     @api.get("/healthz", tags=["Domov"])
