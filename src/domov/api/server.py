@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import client, documents, errors, keys, loaded, metrics, model_list
+from domov.api import cards, client, documents, errors, jobs, keys, loaded, metrics, model_list
 from domov.api import domov as own
 from domov.api.admission import Admission
 from domov.api.anthropic import routes as anthropic
@@ -42,12 +42,12 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     figures = figures or Metrics()
     domov.meter.add(figures.note)
 
-    batches = Batches(domov)
+    batches, long_work = Batches(domov), jobs.Jobs(domov)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         watching = asyncio.ensure_future(domov.watch_documents())
-        async with batches.running():
+        async with batches.running(), long_work.running():
             yield
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
@@ -67,6 +67,8 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     api.include_router(loaded.router(domov))
     api.include_router(own.router(domov))
     api.include_router(documents.router(domov))
+    api.include_router(jobs.router(domov, long_work))
+    api.include_router(cards.router(domov))
     api.include_router(keys.router(domov))
     api.include_router(metrics.router(domov, figures))
     api.include_router(reference.router())
