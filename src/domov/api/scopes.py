@@ -30,6 +30,8 @@ GET               /metrics
 POST              /lora-adapters
 GET               /api/domov/documents
 GET POST PUT      /api/domov/documents/*
+GET POST          /api/domov/jobs
+GET POST DELETE   /api/domov/jobs/*
 GET               /api/domov/machine
 GET               /api/domov/fit
 POST              /api/domov/unload
@@ -91,6 +93,7 @@ GET POST          /api/v0/*
 GET POST PUT      /api/latest/*
 GET POST          /api/extra/*
 GET POST          /sdapi/*
+GET               /api/domov/models/*
 GET               /api/domov/loaded
 GET               /api/domov/page
 POST              /api/domov/load
