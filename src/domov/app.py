@@ -10,7 +10,7 @@ import importlib.metadata
 import itertools
 import os
 import shutil
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Hashable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -71,6 +71,9 @@ if TYPE_CHECKING:
     from domov.database import Database
     from domov.documents.embedding import Embedder
     from domov.documents.library import Documents
+    from domov.tools.approvals import Approvals
+    from domov.tools.servers import Servers
+    from domov.tools.toolbox import Toolbox
 
 MOST_NOTES = 1000  # of plans
 
@@ -198,7 +201,13 @@ class App:
     @cached_property
     def documents(self) -> "Documents":
         """The user's documents."""
+        from domov.access.callers import current
         from domov.documents.library import Documents  # numpy: only for those who have documents
+        from domov.documents.owners import Viewer
+
+        def viewer() -> Viewer:
+            caller = current()
+            return Viewer(caller.owner, admin=caller.grant.covers("admin"))
 
         return Documents(
             self.config.documents,
@@ -206,7 +215,39 @@ class App:
             reranker=self._reranker,
             sandbox=self.config.sandbox,
             now=now,
+            viewer=viewer,
         )
+
+    @cached_property
+    def tool_servers(self) -> "Servers":
+        """The servers of tools that the user has added."""
+        from domov.tools.servers import Servers
+
+        return Servers(self.config.home / "tool_servers.json")
+
+    @cached_property
+    def approvals(self) -> "Approvals":
+        """Calls of tools that wait for their user's word."""
+        from domov.tools.approvals import Approvals
+
+        return Approvals()
+
+    @asynccontextmanager
+    async def toolbox(self, names: Sequence[str]) -> AsyncIterator["Toolbox"]:
+        """The tools of the servers of these names, for as long as the block lasts. Raises NoSuchTool."""
+        servers = [self.tool_servers.get(name) for name in names]
+        try:
+            from domov.tools.toolbox import Toolbox  # slow to import
+        except ImportError as error:
+            raise EngineUnavailable(
+                f"tools need a part that is not installed: {error.name}", hint="pip install 'domov[mcp]'"
+            ) from error
+        async with self.outbound() as outbound:
+            box = Toolbox(servers, outbound)
+            try:
+                yield box
+            finally:
+                await box.close()
 
     async def watch_documents(self) -> None:
         """Keeps documents up to date until it is cancelled; does nothing where there are none, or it is not wanted."""

@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import client, documents, errors, keys, loaded, metrics, model_list
+from domov.api import client, documents, errors, keys, loaded, metrics, model_list, tools
 from domov.api import domov as own
 from domov.api.admission import Admission
 from domov.api.anthropic import routes as anthropic
@@ -67,6 +67,7 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     api.include_router(loaded.router(domov))
     api.include_router(own.router(domov))
     api.include_router(documents.router(domov))
+    api.include_router(tools.router(domov))
     api.include_router(keys.router(domov))
     api.include_router(metrics.router(domov, figures))
     api.include_router(reference.router())
