@@ -10,7 +10,7 @@ import importlib.metadata
 import itertools
 import os
 import shutil
-from collections.abc import AsyncIterator, Hashable, Sequence
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -61,6 +61,7 @@ from domov.store.models import Model, Models, now
 from domov.store.names import PathName, parse
 from domov.store.pull import Puller
 from domov.store.shape import ModelShape, shape_of
+from domov.tools.room import ToolRoom
 from domov.types import Happening, ModelNoted, Overflow, Spent
 
 if TYPE_CHECKING:
@@ -68,12 +69,12 @@ if TYPE_CHECKING:
     from domov.batches.files import Files
     from domov.batches.jobs import Jobs
     from domov.chats.answers import Answers
+    from domov.chats.assistants import Assistants
+    from domov.chats.attached import Attachments
+    from domov.chats.chats import Chats
     from domov.database import Database
     from domov.documents.embedding import Embedder
     from domov.documents.library import Documents
-    from domov.tools.approvals import Approvals
-    from domov.tools.servers import Servers
-    from domov.tools.toolbox import Toolbox
 
 MOST_NOTES = 1000  # of plans
 
@@ -98,6 +99,42 @@ class App:
         from domov.chats.answers import Answers
 
         return Answers(self.database)
+
+    @cached_property
+    def chats(self) -> "Chats":
+        """The conversations that are kept."""
+        from domov.chats.chats import Chats
+        from domov.chats.search import prepared
+
+        return Chats(self.database, prepared(self.database))
+
+    @cached_property
+    def temporary_chats(self) -> "Chats":
+        """Those that are in memory alone."""
+        from domov.chats.chats import Chats
+        from domov.chats.search import prepared
+        from domov.database import open_memory
+
+        memory = open_memory()
+        return Chats(memory, prepared(memory), temporary=True)
+
+    @cached_property
+    def attachments(self) -> "Attachments":
+        from domov.chats.attached import Attachments, Folder
+
+        return Attachments(self.database, Folder(self.config.attachments))
+
+    @cached_property
+    def temporary_attachments(self) -> "Attachments":
+        from domov.chats.attached import Attachments, Memory
+
+        return Attachments(self.temporary_chats.database, Memory())
+
+    @cached_property
+    def assistants(self) -> "Assistants":
+        from domov.chats.assistants import Assistants
+
+        return Assistants(self.database)
 
     @cached_property
     def access(self) -> "Access":
@@ -202,12 +239,7 @@ class App:
     def documents(self) -> "Documents":
         """The user's documents."""
         from domov.access.callers import current
-        from domov.documents.library import Documents  # numpy: only for those who have documents
-        from domov.documents.owners import Viewer
-
-        def viewer() -> Viewer:
-            caller = current()
-            return Viewer(caller.owner, admin=caller.grant.covers("admin"))
+        from domov.documents.library import Documents, Viewer  # numpy: only for those who have documents
 
         return Documents(
             self.config.documents,
@@ -215,39 +247,13 @@ class App:
             reranker=self._reranker,
             sandbox=self.config.sandbox,
             now=now,
-            viewer=viewer,
+            viewer=lambda: Viewer(current().owner, admin=current().grant.covers("admin")),
         )
 
     @cached_property
-    def tool_servers(self) -> "Servers":
-        """The servers of tools that the user has added."""
-        from domov.tools.servers import Servers
-
-        return Servers(self.config.home / "tool_servers.json")
-
-    @cached_property
-    def approvals(self) -> "Approvals":
-        """Calls of tools that wait for their user's word."""
-        from domov.tools.approvals import Approvals
-
-        return Approvals()
-
-    @asynccontextmanager
-    async def toolbox(self, names: Sequence[str]) -> AsyncIterator["Toolbox"]:
-        """The tools of the servers of these names, for as long as the block lasts. Raises NoSuchTool."""
-        servers = [self.tool_servers.get(name) for name in names]
-        try:
-            from domov.tools.toolbox import Toolbox  # slow to import
-        except ImportError as error:
-            raise EngineUnavailable(
-                f"tools need a part that is not installed: {error.name}", hint="pip install 'domov[mcp]'"
-            ) from error
-        async with self.outbound() as outbound:
-            box = Toolbox(servers, outbound)
-            try:
-                yield box
-            finally:
-                await box.close()
+    def tools(self) -> ToolRoom:
+        """The tools of servers that the user has added."""
+        return ToolRoom(self.config.home, self.outbound)
 
     async def watch_documents(self) -> None:
         """Keeps documents up to date until it is cancelled; does nothing where there are none, or it is not wanted."""
@@ -260,8 +266,7 @@ class App:
             await watch(self.documents, seconds=seconds)
 
     def close_documents(self) -> None:
-        """Closes their file, if it was ever opened."""
-        if "documents" in self.__dict__:
+        if "documents" in self.__dict__:  # it was opened
             self.documents.close()
 
     def _embedder(self, name: str | None) -> "Embedder | None":
@@ -278,14 +283,10 @@ class App:
     @asynccontextmanager
     async def outbound(self, *, silence_seconds: float = SILENCE_SECONDS) -> AsyncIterator[Outbound]:
         """The one door, for as long as the block lasts."""
-        ledger = self.config.logs / "outbound.jsonl"
-        async with Outbound(
-            ledger,
-            offline=self.config.offline,
-            silence_seconds=silence_seconds,
-            recorded=self.meter.tell,
-        ) as outbound:
-            yield outbound
+        ledger, offline = self.config.logs / "outbound.jsonl", self.config.offline
+        door = Outbound(ledger, offline=offline, silence_seconds=silence_seconds, recorded=self.meter.tell)
+        async with door:
+            yield door
 
     @asynccontextmanager
     async def puller(self) -> AsyncIterator[Puller]:

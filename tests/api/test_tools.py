@@ -10,7 +10,7 @@ import pytest
 
 from domov.access.callers import Caller, acting_for
 from domov.access.keys import Grant
-from domov.api.tools import ChatTools
+from domov.api.tools import tools_for
 from domov.engine.fake import FakeEngine
 from domov.errors import NoSuchTool
 from domov.tools.calls import Call, offered
@@ -33,8 +33,8 @@ def guarded(tmp_path: Path) -> Iterator[Guarded]:
 async def test_there_are_none_until_some_are_added_and_only_shared_ones_for_most(guarded: Guarded) -> None:
     anna, chief = guarded.secret(Grant("anna", "inference")), guarded.secret(Grant("chief", "admin"))
     assert (await guarded.ask("GET", TOOLS, key=chief)).json == {"servers": [], "tools": []}
-    guarded.domov.tool_servers.add(ToolServer("sky", PROGRAM, shared=True))
-    guarded.domov.tool_servers.add(ToolServer("gone", ("/no/such/program",)))
+    guarded.domov.tools.servers.add(ToolServer("sky", PROGRAM, shared=True))
+    guarded.domov.tools.servers.add(ToolServer("gone", ("/no/such/program",)))
     told = (await guarded.ask("GET", TOOLS, key=chief)).json
     assert {t["name"] for t in told["tools"]} == {"sky_weather", "sky_fail", "sky_told"}
     assert [bool(s["problem"]) for s in told["servers"]] == [True, False]
@@ -44,7 +44,7 @@ async def test_there_are_none_until_some_are_added_and_only_shared_ones_for_most
 async def test_a_call_that_waits_is_shown_to_its_caller_and_decided_by_them_alone(guarded: Guarded) -> None:
     keys = {name: guarded.secret(Grant(name, "inference")) for name in ("anna", "boris")}
     owner = guarded.domov.access.keys.get("anna").id
-    asked = asyncio.create_task(guarded.domov.approvals.ask(CALL, owner=owner, chat="c1"))
+    asked = asyncio.create_task(guarded.domov.tools.approvals.ask(CALL, owner=owner, chat="c1"))
     await asyncio.sleep(0)
     assert (await guarded.ask("GET", f"{TOOLS}/pending", key=keys["boris"])).json == {"pending": []}
     (waiting,) = (await guarded.ask("GET", f"{TOOLS}/pending", key=keys["anna"])).json["pending"]
@@ -56,11 +56,12 @@ async def test_a_call_that_waits_is_shown_to_its_caller_and_decided_by_them_alon
 
 
 async def test_an_answer_gets_the_tools_that_it_names(guarded: Guarded) -> None:
-    guarded.domov.tool_servers.add(ToolServer("sky", PROGRAM))
-    engine, tools = FakeEngine(), ChatTools(guarded.domov, chat="c1")
-    assert await tools.given_to(engine, False) is engine
-    using = await tools.given_to(engine, ["sky"])
-    assert isinstance(using, ToolUsing) and len(await using.tools.offered()) == 3
-    await tools.close()
+    guarded.domov.tools.servers.add(ToolServer("sky", PROGRAM))
+    engine = FakeEngine()
+    async with tools_for(guarded.domov, engine, False) as (given, _):
+        assert given is engine
+    async with tools_for(guarded.domov, engine, True) as (given, _):
+        assert isinstance(given, ToolUsing) and len(await given.tools.offered()) == 3
     with acting_for(Caller("anna", Grant("anna", "inference"))), pytest.raises(NoSuchTool, match="sky"):
-        await ChatTools(guarded.domov).given_to(engine, ["sky"])
+        async with tools_for(guarded.domov, engine, ["sky"]):
+            pass

@@ -3,12 +3,12 @@
 A chat with tools stands still while a call waits: whoever asked sees it here, and says yes or no.
 """
 
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
-from typing import Annotated, Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from domov.access.callers import current
 from domov.app import App
@@ -19,7 +19,7 @@ from domov.tools.calls import Call, Result, row
 from domov.tools.servers import ToolServer
 from domov.tools.using import ToolUsing
 
-Names = Annotated[list[Annotated[str, Field(max_length=40)]], Field(max_length=20)]
+MOST_NOTED_CHARACTERS = 4000  # of a result, kept with the answer
 
 
 class DecisionBody(BaseModel):
@@ -29,40 +29,39 @@ class DecisionBody(BaseModel):
 def servers_seen(domov: App) -> list[ToolServer]:
     """Those that the caller may use."""
     admin = current().grant.covers("admin")
-    return [server for server in domov.tool_servers.all() if admin or server.shared]
+    return [server for server in domov.tools.servers.all() if admin or server.shared]
 
 
-@dataclass
-class ChatTools:
-    """Gives a model tools for one answer of a chat; what was called stands in `uses`. Close it after the answer."""
+@asynccontextmanager
+async def tools_for(
+    domov: App, engine: Engine, names: bool | list[str], *, chat: str = ""
+) -> AsyncIterator[tuple[Engine, list[dict[str, Any]]]]:
+    """The engine with the tools of these servers, or of all that the caller may use; and what was called, as it is.
 
-    domov: App
-    chat: str = ""  # its id, shown with the calls that wait
-    uses: list[dict[str, Any]] = field(default_factory=list)
-    _stack: AsyncExitStack = field(default_factory=AsyncExitStack, init=False)
+    chat  the id that is shown with the calls that wait
 
-    async def given_to(self, engine: Engine, names: bool | list[str]) -> Engine:
-        """The engine with the tools of these servers, or of all that the caller may use. Raises NoSuchTool."""
-        seen = [server.name for server in servers_seen(self.domov)]
-        wanted = seen if names is True else list(names or ())
-        for name in set(wanted) - set(seen):
+    Raises NoSuchTool.
+    """
+    seen = [server.name for server in servers_seen(domov)] if names else []
+    wanted = seen if names is True else list(names or ())
+    for name in wanted:
+        if name not in seen:
             raise NoSuchTool(f"no such server of tools: {name}", hint=f"there are: {', '.join(seen)}" if seen else "")
-        if not wanted:
-            return engine
-        box = await self._stack.enter_async_context(self.domov.toolbox(wanted))
-        owner = current().owner
+    uses: list[dict[str, Any]] = []
+    if not wanted:
+        yield engine, uses
+        return
+    owner = current().owner
 
-        async def ask(call: Call) -> bool:
-            return await self.domov.approvals.ask(call, owner=owner, chat=self.chat)
+    async def ask(call: Call) -> bool:
+        return await domov.tools.approvals.ask(call, owner=owner, chat=chat)
 
-        return ToolUsing(engine, box, ask, self._note)
-
-    def _note(self, call: Call, result: Result) -> None:
+    def note(call: Call, result: Result) -> None:
         table = {"name": call.offered.tool.name, "server": call.offered.server, "arguments": call.arguments}
-        self.uses.append({**table, "failed": result.failed, "result": result.text[:4000]})
+        uses.append({**table, "failed": result.failed, "result": result.text[:MOST_NOTED_CHARACTERS]})
 
-    async def close(self) -> None:
-        await self._stack.aclose()
+    async with domov.tools.box(wanted) as box:
+        yield ToolUsing(engine, box, ask, note), uses
 
 
 def pending_row(pending: Pending) -> dict[str, Any]:
@@ -88,7 +87,7 @@ def router(domov: App) -> APIRouter:
         servers = servers_seen(domov)
         rows, problems = [], {}
         if servers:
-            async with domov.toolbox([server.name for server in servers]) as box:
+            async with domov.tools.box([server.name for server in servers]) as box:
                 rows, problems = [row(offered) for offered in await box.offered()], box.problems
         told = [{"name": s.name, "shared": s.shared, "problem": problems.get(s.name)} for s in servers]
         return {"servers": told, "tools": rows}
@@ -96,12 +95,12 @@ def router(domov: App) -> APIRouter:
     @routes.get("/pending")
     async def pending() -> dict[str, Any]:
         """The calls that wait for the caller's word."""
-        return {"pending": [pending_row(p) for p in domov.approvals.waiting(current().owner)]}
+        return {"pending": [pending_row(p) for p in domov.tools.approvals.waiting(current().owner)]}
 
     @routes.post("/pending/{id}")
     async def decide(id: str, body: DecisionBody) -> dict[str, Any]:
         """Allows one call, or forbids it."""
-        domov.approvals.decide(id, body.allowed, owner=current().owner)
+        domov.tools.approvals.decide(id, body.allowed, owner=current().owner)
         return {"id": id, "allowed": body.allowed}
 
     return routes

@@ -60,7 +60,7 @@ def add(name: str, command: tuple[str, ...], url: str, variables: tuple[str, ...
     from domov.tools.servers import ToolServer
 
     server = ToolServer(name, command, url, variables, token, shared)
-    app.load().tool_servers.add(server)
+    app.load().tools.servers.add(server)
     say(f"{name} is added; what it offers, and what each tool costs: domov mcp tools {name}")
 
 
@@ -68,7 +68,7 @@ def add(name: str, command: tuple[str, ...], url: str, variables: tuple[str, ...
 @json_option
 def list_(as_json: bool) -> None:
     """List the servers of tools that were added."""
-    servers = app.load().tool_servers.all()
+    servers = app.load().tools.servers.all()
     if as_json:
         print_json([{"name": s.name, "command": list(s.command), "url": s.url, "shared": s.shared} for s in servers])
     elif servers:
@@ -84,7 +84,7 @@ def list_(as_json: bool) -> None:
 @click.argument("name")
 def rm(name: str) -> None:
     """Remove a server of tools."""
-    app.load().tool_servers.remove(name)
+    app.load().tools.servers.remove(name)
     say(f"{name} is removed")
 
 
@@ -94,10 +94,10 @@ def rm(name: str) -> None:
 def tools(name: str | None, as_json: bool) -> None:
     """Ask the servers what tools they offer, and show what each costs in every prompt."""
     domov = app.load()
-    chosen = [name] if name else [server.name for server in domov.tool_servers.all()]
+    chosen = [name] if name else [server.name for server in domov.tools.servers.all()]
 
     async def asked() -> tuple[list["Offered"], dict[str, str]]:
-        async with domov.toolbox(chosen) as box:
+        async with domov.tools.box(chosen) as box:
             return await box.offered(), box.problems
 
     found, problems = asyncio.run(asked())

@@ -23,8 +23,8 @@ async def tools_of(domov: app.App, names: Sequence[str]) -> AsyncIterator[Given]
     if not names:
         yield lambda engine: engine
         return
-    every = [server.name for server in domov.tool_servers.all()]
-    async with domov.toolbox(every if "all" in names else names) as box:
+    every = [server.name for server in domov.tools.servers.all()]
+    async with domov.tools.box(every if "all" in names else names) as box:
         offered = await box.offered()
         for server, why in box.problems.items():
             say(f"{server}: {why}")

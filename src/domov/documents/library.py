@@ -25,7 +25,7 @@ from domov.documents.embedding import Embedder
 from domov.documents.index import Collection, Counts, FileState, Index
 from domov.documents.indexing import Indexer, OnStage, Stage, quiet
 from domov.documents.kinds import READERS
-from domov.documents.owners import Viewer
+from domov.documents.owners import Viewer as Viewer
 from domov.documents.reading import Reader
 from domov.documents.retrieval import EVERYTHING, RERANKED, Filters, Hit, Retriever, reranked
 from domov.engine.protocol import Engine
