@@ -26,7 +26,7 @@ from domov.documents.index import Collection, Counts, FileState, Index
 from domov.documents.indexing import Indexer, OnStage, Stage, quiet
 from domov.documents.kinds import READERS
 from domov.documents.owners import Viewer as Viewer
-from domov.documents.reading import Reader
+from domov.documents.reading import Reader, scan_reader
 from domov.documents.retrieval import EVERYTHING, RERANKED, Filters, Hit, Retriever, reranked
 from domov.engine.protocol import Engine
 from domov.errors import BadRequest, NoSuchFile, NotPermitted
@@ -97,7 +97,8 @@ class Documents:
         self.problem = ""  # why the last look at the folders failed
         self.index = Index(folder / "index.db")
         self.retriever = Retriever(self.index)
-        self.indexer = Indexer(self.index, Reader(sandbox=sandbox), lambda: embedder(None), folder / ".lock")
+        readers = Reader(sandbox=sandbox), scan_reader(sandbox=sandbox)
+        self.indexer = Indexer(self.index, readers[0], lambda: embedder(None), folder / ".lock", readers[1])
 
     def close(self) -> None:
         self.index.close()
