@@ -238,7 +238,9 @@ class Documents:
         hits = self._whole(hits, asked.filters, room=WHOLE_SHARE * characters_for(context_tokens, taken))
         hits = fitting(hits, context_tokens=context_tokens, taken_characters=taken)
         yield Found(tuple(hits), searched)
-        request = replace(asked.request, messages=messages_for(asked.question, hits, asked.history))
+        messages = messages_for(asked.question, hits, asked.history)
+        # private: no saved state may hold passages, or a collection that is deleted would not be gone
+        request = replace(asked.request, messages=messages, private=True)
         text = ""
         async with aclosing(engine.stream(request)) as events:  # type: ignore[type-var]
             async for event in events:
