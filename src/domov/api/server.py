@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import cards, client, documents, errors, jobs, keys, loaded, metrics, model_list, page
+from domov.api import cards, client, documents, errors, jobs, keys, loaded, metrics, model_list, page, tools
 from domov.api import domov as own
 from domov.api.admission import Admission
 from domov.api.anthropic import routes as anthropic
@@ -98,13 +98,10 @@ def _include(api: FastAPI, domov: App, figures: Metrics, batches: Batches, room:
     api.include_router(kobold.router(domov))
     api.include_router(lmstudio.router(domov))
     api.include_router(llamacpp.router(domov))
-    api.include_router(loaded.router(domov))
-    api.include_router(own.router(domov))
-    api.include_router(documents.router(domov))
+    for part in (loaded, own, documents, tools, cards, keys):
+        api.include_router(part.router(domov))
     api.include_router(chats.router(domov, room))
     api.include_router(jobs.router(domov, long_work))
-    api.include_router(cards.router(domov))
-    api.include_router(keys.router(domov))
     api.include_router(metrics.router(domov, figures))
     api.include_router(reference.router())
     api.include_router(page.router(domov))
