@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import client, documents, errors, keys, loaded, metrics, model_list, page
+from domov.api import cards, client, documents, errors, jobs, keys, loaded, metrics, model_list, page, tools
 from domov.api import domov as own
 from domov.api.admission import Admission
 from domov.api.anthropic import routes as anthropic
@@ -45,12 +45,12 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     figures = figures or Metrics()
     domov.meter.add(figures.note)
 
-    batches, room = Batches(domov), Room(domov)
+    batches, room, long_work = Batches(domov), Room(domov), jobs.Jobs(domov)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         watching = asyncio.ensure_future(domov.watch_documents())
-        async with batches.running(), room.open():
+        async with batches.running(), room.open(), long_work.running():
             yield
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
@@ -59,22 +59,7 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
         await domov.access.spending.write()
 
     api = FastAPI(title="Domov", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
-    api.include_router(model_list.router(domov))
-    api.include_router(openai.router(domov))
-    api.include_router(openai_batches.router(domov, batches), tags=["OpenAI"])
-    api.include_router(ollama.router(domov))
-    api.include_router(anthropic.router(domov))
-    api.include_router(kobold.router(domov))
-    api.include_router(lmstudio.router(domov))
-    api.include_router(llamacpp.router(domov))
-    api.include_router(loaded.router(domov))
-    api.include_router(own.router(domov))
-    api.include_router(documents.router(domov))
-    api.include_router(chats.router(domov, room))
-    api.include_router(keys.router(domov))
-    api.include_router(metrics.router(domov, figures))
-    api.include_router(reference.router())
-    api.include_router(page.router(domov))
+    _include(api, domov, figures, batches, room, long_work)
     describe(api)
 
     @api.get("/healthz", tags=["Domov"])
@@ -101,6 +86,25 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
         return envelope_of(request.scope).of_refusal(error.status_code, message)
 
     return api
+
+
+def _include(api: FastAPI, domov: App, figures: Metrics, batches: Batches, room: Room, long_work: jobs.Jobs) -> None:
+    """All routes."""
+    api.include_router(model_list.router(domov))
+    api.include_router(openai.router(domov))
+    api.include_router(openai_batches.router(domov, batches), tags=["OpenAI"])
+    api.include_router(ollama.router(domov))
+    api.include_router(anthropic.router(domov))
+    api.include_router(kobold.router(domov))
+    api.include_router(lmstudio.router(domov))
+    api.include_router(llamacpp.router(domov))
+    for part in (loaded, own, documents, tools, cards, keys):
+        api.include_router(part.router(domov))
+    api.include_router(chats.router(domov, room))
+    api.include_router(jobs.router(domov, long_work))
+    api.include_router(metrics.router(domov, figures))
+    api.include_router(reference.router())
+    api.include_router(page.router(domov))
 
 
 def run(domov: App, listeners: Sequence[Listener]) -> None:
