@@ -46,7 +46,7 @@ from domov.optimize.child import Children
 from domov.optimize.quantize import Workshop
 from domov.optimize.texts import Text
 from domov.options import ModelOptions
-from domov.outbound import SILENCE_SECONDS, Outbound
+from domov.outbound import SILENCE_SECONDS, Door, Outbound
 from domov.outbound import Row as Connection
 from domov.sizing.choice import Offer, offers
 from domov.sizing.plan import Plan, Wishes, fallbacks, make_plan
@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from domov.database import Database
     from domov.documents.embedding import Embedder
     from domov.documents.library import Documents
+    from domov.store.downloads import Downloads
 
 MOST_NOTES = 1000  # of plans
 
@@ -234,17 +235,21 @@ class App:
         name = self.config.rerank_model
         return self.scheduler.engine_for(self.models.get(name)) if name else None
 
+    @cached_property
+    def door(self) -> Door:
+        return Door(offline=self.config.offline)
+
     @asynccontextmanager
     async def outbound(self, *, silence_seconds: float = SILENCE_SECONDS) -> AsyncIterator[Outbound]:
         """The one door, for as long as the block lasts."""
         ledger = self.config.logs / "outbound.jsonl"
         async with Outbound(
             ledger,
-            offline=self.config.offline,
+            offline=self.door.offline,
             silence_seconds=silence_seconds,
             recorded=self.meter.tell,
         ) as outbound:
-            yield outbound
+            yield self.door.through(outbound)
 
     @asynccontextmanager
     async def puller(self) -> AsyncIterator[Puller]:
@@ -256,6 +261,12 @@ class App:
                 hf_token=os.environ.get("HF_TOKEN"),
                 pip_settings=pip_settings.read(),
             )
+
+    @cached_property
+    def downloads(self) -> "Downloads":
+        from domov.store.downloads import Downloads
+
+        return Downloads(lambda: self.database, self.puller)
 
     @cached_property
     def _cards(self) -> Found:

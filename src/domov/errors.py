@@ -14,6 +14,7 @@
         NoSuchAnswer        a kept answer that a request wants to go on from
         NoSuchFile          a file that was sent, or that a batch has written
         NoSuchBatch
+        NoSuchDownload
       NoSuchKey           a caller's key
       NoServer            no `domov serve` runs with this home
       Refused             allowed in principle, not here and now
@@ -87,6 +88,9 @@ class NoSuchFile(NotFound): ...
 
 
 class NoSuchBatch(NotFound): ...
+
+
+class NoSuchDownload(NotFound): ...
 
 
 class NoSuchKey(NotFound): ...

@@ -23,6 +23,8 @@ GET POST          /slots
 GET POST          /slots/*
 POST              /api/domov/documents
 DELETE            /api/domov/documents/*
+PUT               /api/domov/offline
+GET               /api/domov/connections
 """
 # What changes, fetches or ends models for everybody, or makes connections, or tells of all that goes on.
 MODELS = """
@@ -31,6 +33,13 @@ POST              /lora-adapters
 GET               /api/domov/documents
 GET POST PUT      /api/domov/documents/*
 GET               /api/domov/machine
+GET               /api/domov/machine/*
+GET POST          /api/domov/downloads
+GET POST DELETE   /api/domov/downloads/*
+GET               /api/domov/search
+GET               /api/domov/variants
+DELETE            /api/domov/models
+PUT               /api/domov/parameters
 GET               /api/domov/fit
 POST              /api/domov/unload
 POST              /api/pull
@@ -94,6 +103,10 @@ GET POST          /sdapi/*
 GET               /api/domov/loaded
 POST              /api/domov/load
 POST              /api/domov/forget
+GET               /api/domov/models
+GET               /api/domov/parameters
+GET               /api/domov/usage
+GET               /api/domov/offline
 """
 # Without a key: that the server runs, and nothing else.
 OPEN = """

@@ -11,7 +11,19 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import client, documents, errors, keys, loaded, metrics, model_list
+from domov.api import (
+    catalogue,
+    client,
+    documents,
+    downloads,
+    errors,
+    keys,
+    loaded,
+    metrics,
+    model_list,
+    privacy,
+    usage,
+)
 from domov.api import domov as own
 from domov.api.admission import Admission
 from domov.api.anthropic import routes as anthropic
@@ -21,6 +33,7 @@ from domov.api.guard import Guard
 from domov.api.json_bodies import JsonBodies
 from domov.api.kobold import routes as kobold
 from domov.api.listening import Listener
+from domov.api.live import Live
 from domov.api.llamacpp import routes as llamacpp
 from domov.api.lmstudio import routes as lmstudio
 from domov.api.ollama import routes as ollama
@@ -42,13 +55,15 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     figures = figures or Metrics()
     domov.meter.add(figures.note)
 
-    batches = Batches(domov)
+    batches, live = Batches(domov), Live(domov)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         watching = asyncio.ensure_future(domov.watch_documents())
-        async with batches.running():
+        async with batches.running(), live.running():
+            await downloads.begin(domov)
             yield
+            await domov.downloads.close()
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
         await domov.scheduler.close()
@@ -65,7 +80,9 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     api.include_router(lmstudio.router(domov))
     api.include_router(llamacpp.router(domov))
     api.include_router(loaded.router(domov))
-    api.include_router(own.router(domov))
+    api.include_router(own.router(domov, live))
+    for part in (catalogue, downloads, usage, privacy):
+        api.include_router(part.router(domov))
     api.include_router(documents.router(domov))
     api.include_router(keys.router(domov))
     api.include_router(metrics.router(domov, figures))
