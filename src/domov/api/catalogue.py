@@ -56,11 +56,12 @@ def router(domov: App) -> APIRouter:
         """Every file that the hub has of a model, the largest first, each as it would run here. The hub is asked."""
         name = _on_hub(domov, model)
         repository, header = await domov.headers.repository(name)
-        here = described(machine) if machine else await asyncio.to_thread(domov.machine)
-        wishes = Wishes(context_tokens=context, exact=False)
-        found = list(published(whole_files(repository), header, here, wishes, name=str(name)))
+        place = described(machine) if machine else await asyncio.to_thread(domov.machine)
+        wishes = Wishes(context_tokens=context)
+        found = list(published(whole_files(repository), header, place, wishes, name=str(name)))
         chosen = best([row.variant for row in found])
-        rows = [_variant_table(domov, name, row, best=row.variant is chosen) for row in found]
+        here = {m.manifest.source.file for m in domov.models.all() if _is_from(m, name)}
+        rows = [_variant_table(name, r, best=r.variant is chosen, here=r.file.name in here) for r in found]
         return {"model": str(replace(name, quant=None)), "licence": repository.licence, "variants": rows}
 
     return routes
@@ -126,17 +127,20 @@ def _table(domov: App, model: Model, row: Row | None) -> Table:
     }
 
 
-def _variant_table(domov: App, name: HubName, row: Published, *, best: bool) -> Table:
-    full = str(replace(name, quant=row.file.quant or None))
+def _is_from(model: Model, name: HubName) -> bool:
+    return model.manifest.source.location.partition("@")[0] == f"hf.co/{name.user}/{name.repo}"
+
+
+def _variant_table(name: HubName, row: Published, *, best: bool, here: bool) -> Table:
     return {
-        "name": full,
+        "name": str(replace(name, quant=row.file.quant or None)),
         "file": row.file.name,
         "quantization": row.file.quant,
         "size_bytes": row.variant.file_bytes,
         "quality": row.variant.quality,
         "rough": row.rough,
         "best": best,
-        "here": domov.models.find(full) is not None,
+        "here": here,
         "plan": _plan(row.variant.plan),
     }
 

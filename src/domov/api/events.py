@@ -1,4 +1,4 @@
-"""Server-sent events of what goes on for long: each with JSON as its data, and a comment where nothing is to be told."""
+"""Server-sent events of what goes on for long, each with JSON as its data; a comment where there is nothing to tell."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
