@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 
 from domov.access.callers import current
+from domov.api import downloads
 from domov.app import App
 from domov.hardware.energy import Counter
 from domov.hardware.sampling import Sample, Sampler
@@ -17,7 +18,7 @@ EACH_SECONDS = 10.0  # a sample, where nobody looks
 
 class Live:
     def __init__(self, domov: App) -> None:
-        joules = Counter()
+        joules, self._domov = Counter(), domov
         self.sampler = Sampler(domov.scheduler.pids, joules.read)
         self.consumption = Consumption(
             lambda: domov.database, owner=lambda: current().owner, energy=Energy(joules.read)
@@ -35,13 +36,15 @@ class Live:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Samples are taken for as long as the block lasts; what was used is written at its end."""
+        """Samples are taken and models fetched for as long as the block lasts; what was used is written at its end."""
         task = asyncio.ensure_future(self._watch())
         try:
+            await downloads.begin(self._domov)
             yield
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+            await self._domov.downloads.close()
             await self.consumption.write()
 
     async def _watch(self) -> None:

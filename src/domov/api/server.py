@@ -12,20 +12,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import (
-    catalogue,
-    client,
-    documents,
-    downloads,
-    errors,
-    keys,
-    loaded,
-    metrics,
-    model_list,
-    privacy,
-    usage,
-)
-from domov.api import domov as own
+from domov.api import client, documents, errors, keys, loaded, metrics, model_list, own
+from domov.api import domov as machine
 from domov.api.admission import Admission
 from domov.api.anthropic import routes as anthropic
 from domov.api.counting import Asgi, Counting
@@ -57,14 +45,11 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     domov.meter.add(figures.note)
 
     batches, live = Batches(domov), Live(domov)
-
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         watching = asyncio.ensure_future(domov.watch_documents())
         async with batches.running(), live.running():
-            await downloads.begin(domov)
             yield
-            await domov.downloads.close()
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
         await domov.scheduler.close()
@@ -81,9 +66,8 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     api.include_router(lmstudio.router(domov))
     api.include_router(llamacpp.router(domov))
     api.include_router(loaded.router(domov))
-    api.include_router(own.router(domov, live))
-    for part in (catalogue, downloads, usage, privacy):
-        api.include_router(part.router(domov))
+    api.include_router(machine.router(domov, live))
+    api.include_router(own.router(domov))
     api.include_router(documents.router(domov))
     api.include_router(keys.router(domov))
     api.include_router(metrics.router(domov, figures))
