@@ -101,6 +101,7 @@ GET POST PUT      /api/latest/*
 GET POST          /api/extra/*
 GET POST          /sdapi/*
 GET               /api/domov/loaded
+GET               /api/domov/page
 POST              /api/domov/load
 POST              /api/domov/forget
 GET               /api/domov/models
@@ -108,9 +109,18 @@ GET               /api/domov/parameters
 GET               /api/domov/usage
 GET               /api/domov/offline
 """
-# Without a key: that the server runs, and nothing else.
+# Without a key: that the server runs, and the files of the page, which are the same for everybody.
 OPEN = """
 GET               /
+GET               /home
+GET               /home/*
+GET               /assets/*
+GET               /favicon.svg
+GET               /icon-192.png
+GET               /icon-512.png
+GET               /manifest.webmanifest
+GET               /sw.js
+GET               /theme.js
 GET               /healthz
 GET               /health
 GET               /v1/health

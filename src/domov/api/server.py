@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import client, documents, errors, keys, loaded, metrics, model_list, own
+from domov.api import client, documents, errors, keys, loaded, metrics, model_list, own, page
 from domov.api import domov as machine
 from domov.api.admission import Admission
 from domov.api.anthropic import routes as anthropic
@@ -72,6 +72,7 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     api.include_router(keys.router(domov))
     api.include_router(metrics.router(domov, figures))
     api.include_router(reference.router())
+    api.include_router(page.router(domov))
     describe(api)
 
     @api.get("/healthz", tags=["Domov"])
