@@ -28,8 +28,10 @@ export function AddDialog({ names, admin, onClose }: { names: string[]; admin: b
   const add = useMutation({
     mutationFn: async () => {
       const failed: Sent[] = [];
-      if (folder.trim()) await addFolder(name.trim(), folder.trim()).catch((problem) => failed.push({ file: folder, problem }));
-      for (const file of files) await send(name.trim(), file).catch((problem) => failed.push({ file: file.name, problem }));
+      if (folder.trim())
+        await addFolder(name.trim(), folder.trim()).catch((problem) => failed.push({ file: folder, problem }));
+      for (const file of files)
+        await send(name.trim(), file).catch((problem) => failed.push({ file: file.name, problem }));
       return failed;
     },
     onSuccess: (failed) => {
@@ -123,9 +125,7 @@ function Drop({ files, onFiles }: { files: File[]; onFiles: (files: File[]) => v
         {t("add.files")}
       </Button>
       <p className="text-small text-text-3">
-        {files.length
-          ? files.map((file) => `${file.name} (${bytes(file.size)})`).join(", ")
-          : t("add.drop")}
+        {files.length ? files.map((file) => `${file.name} (${bytes(file.size)})`).join(", ") : t("add.drop")}
       </p>
     </div>
   );

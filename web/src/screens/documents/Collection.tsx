@@ -37,7 +37,8 @@ export function CollectionCard({ one, mayDelete }: { one: Collection; mayDelete:
           <p className="text-small text-text-2">
             {[
               t("files", { count: one.read, shown: number(one.read) }),
-              one.waiting > 0 && t("waiting", { count: one.waiting, shown: number(one.waiting), size: bytes(one.waiting_bytes) }),
+              one.waiting > 0 &&
+                t("waiting", { count: one.waiting, shown: number(one.waiting), size: bytes(one.waiting_bytes) }),
               t("passages", { count: one.passages, shown: number(one.passages) }),
             ]
               .filter(Boolean)

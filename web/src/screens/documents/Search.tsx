@@ -22,7 +22,10 @@ export function Try({ collections }: { collections: string[] }) {
     event.preventDefault();
     setAsked({ text: text.trim(), where });
   };
-  const options = [{ value: "", label: t("try.everywhere") }, ...collections.map((name) => ({ value: name, label: name }))];
+  const options = [
+    { value: "", label: t("try.everywhere") },
+    ...collections.map((name) => ({ value: name, label: name })),
+  ];
   return (
     <section aria-label={t("try.label")}>
       <form role="search" onSubmit={submit} className="flex flex-wrap items-end gap-2">
@@ -37,7 +40,12 @@ export function Try({ collections }: { collections: string[] }) {
         </div>
         {collections.length > 1 && (
           <div className="w-44">
-            <Select label={t("try.where")} options={options} value={where} onChange={(event) => setWhere(event.target.value)} />
+            <Select
+              label={t("try.where")}
+              options={options}
+              value={where}
+              onChange={(event) => setWhere(event.target.value)}
+            />
           </div>
         )}
         <Button type="submit" look="primary" icon={Search} disabled={!text.trim()}>
@@ -65,11 +73,17 @@ function Hit({ hit, onOpen }: { hit: Passage; onOpen: () => void }) {
   return (
     <li className="border-t border-line px-4 py-3 first:border-t-0">
       <div className="flex flex-wrap items-baseline gap-x-2">
-        <button type="button" onClick={onOpen} className="min-w-0 rounded-small text-left font-medium break-words text-accent-text hover:underline">
+        <button
+          type="button"
+          onClick={onOpen}
+          className="min-w-0 rounded-small text-left font-medium break-words text-accent-text hover:underline"
+        >
           {hit.file}
         </button>
         <span className="text-small text-text-3">
-          {[hit.titles.filter((title) => title !== hit.file).join(" › "), place, hit.collection].filter(Boolean).join(" · ")}
+          {[hit.titles.filter((title) => title !== hit.file).join(" › "), place, hit.collection]
+            .filter(Boolean)
+            .join(" · ")}
         </span>
       </div>
       <p className="line-clamp-3 text-base break-words whitespace-pre-line text-text-2">{hit.text}</p>
@@ -77,7 +91,9 @@ function Hit({ hit, onOpen }: { hit: Passage; onOpen: () => void }) {
         {Object.entries(hit.ranks).map(([list, rank]) => (
           <Badge key={list}>{t(`why.${list}`, { rank })}</Badge>
         ))}
-        {hit.cosine !== null && <Badge>{t("why.cosine", { value: number(hit.cosine, { maximumFractionDigits: 2 }) })}</Badge>}
+        {hit.cosine !== null && (
+          <Badge>{t("why.cosine", { value: number(hit.cosine, { maximumFractionDigits: 2 }) })}</Badge>
+        )}
         {hit.relevance !== null && (
           <Badge>{t("why.relevance", { value: number(hit.relevance, { maximumFractionDigits: 2 }) })}</Badge>
         )}

@@ -70,7 +70,8 @@ export const aroundQuery = (passage: number) =>
   queryOptions({
     queryKey: ["documents", "passage", passage],
     queryFn: async ({ signal }) =>
-      (await request<{ passages: Passage[] }>(`${OWN}/passages/${passage}${query({ around: 2 })}`, { signal })).passages,
+      (await request<{ passages: Passage[] }>(`${OWN}/passages/${passage}${query({ around: 2 })}`, { signal }))
+        .passages,
   });
 
 const named = (name: string) => `${OWN}/${encodeURIComponent(name)}`;

@@ -46,7 +46,11 @@ export default function Documents() {
         </>
       )}
       {adding && (
-        <AddDialog names={data?.collections.map((one) => one.name) ?? []} admin={admin} onClose={() => setAdding(false)} />
+        <AddDialog
+          names={data?.collections.map((one) => one.name) ?? []}
+          admin={admin}
+          onClose={() => setAdding(false)}
+        />
       )}
     </Screen>
   );

@@ -50,7 +50,9 @@ function sizeIn(values: Record<string, number | string>): string {
 
 /** As sizing/advice.py's precision_words. */
 function precision(machine: Machine): "little" | "middle" | "much" {
-  const room = Math.max(...(machine.gpus.length ? machine.gpus.map((gpu) => gpu.total_bytes) : [machine.ram_bytes / 2]));
+  const room = Math.max(
+    ...(machine.gpus.length ? machine.gpus.map((gpu) => gpu.total_bytes) : [machine.ram_bytes / 2]),
+  );
   return room < 6 * GB ? "little" : room < 16 * GB ? "middle" : "much";
 }
 

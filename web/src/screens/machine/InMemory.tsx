@@ -61,7 +61,12 @@ function Row({ row }: { row: Loaded }) {
         </p>
       </div>
       {row.state === "idle" && (
-        <Button small disabled={end.isPending} aria-label={t("models.unloadModel", { model: row.model })} onClick={() => end.mutate()}>
+        <Button
+          small
+          disabled={end.isPending}
+          aria-label={t("models.unloadModel", { model: row.model })}
+          onClick={() => end.mutate()}
+        >
           {t("models.unload")}
         </Button>
       )}

@@ -37,8 +37,12 @@ export function Now({ use }: { use: Use }) {
         ))}
         <Figure
           label={t("now.power")}
-          value={last.watts === null ? t("now.unknown") : t("now.watts", { watts: number(last.watts, { maximumFractionDigits: 0 }) })}
-          text={last.watts === null ? (use.energy_unknown && t(`now.why.${use.energy_unknown}`)) : t("now.powerText")}
+          value={
+            last.watts === null
+              ? t("now.unknown")
+              : t("now.watts", { watts: number(last.watts, { maximumFractionDigits: 0 }) })
+          }
+          text={last.watts === null ? use.energy_unknown && t(`now.why.${use.energy_unknown}`) : t("now.powerText")}
         />
       </div>
       {points.length > 1 && <Hour points={points} />}
@@ -52,7 +56,13 @@ function Figure(props: { label: string; value: string; text: string; part?: [num
       <span className="text-small text-text-2">{props.label}</span>
       <span className="tabular text-title">{props.value}</span>
       {props.part && (
-        <Meter label={props.label} value={props.part[0]} max={props.part[1]} more={props.part[2] ?? 0} text={props.value} />
+        <Meter
+          label={props.label}
+          value={props.part[0]}
+          max={props.part[1]}
+          more={props.part[2] ?? 0}
+          text={props.value}
+        />
       )}
       <span className="text-small break-words text-text-3">{props.text}</span>
     </div>

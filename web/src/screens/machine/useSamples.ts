@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useRef } from "react";
-import { type Sample, type Use, samplesSince } from "./api";
+import { type Sample, samplesSince, type Use } from "./api";
 
 const EACH_MS = 2000;
 const HOUR_SECONDS = 3600;

@@ -15,7 +15,10 @@ export function Fit({ plan, rough }: { plan: Plan; rough?: boolean }) {
   const free = plan.devices.reduce((sum, share) => sum + share.free_bytes, 0);
   const text = t("fit.memory", { needed: (rough ? "~" : "") + bytes(plan.needed_bytes), free: bytes(free) });
   return (
-    <div className="flex w-44 flex-col gap-1" title={plan.devices.map((d) => `${d.device}: ${bytes(needed(d))}`).join("\n")}>
+    <div
+      className="flex w-44 flex-col gap-1"
+      title={plan.devices.map((d) => `${d.device}: ${bytes(needed(d))}`).join("\n")}
+    >
       <div className="flex items-center gap-2">
         <Badge tone={TONES[plan.verdict]}>{t(`fit.${plan.verdict}`)}</Badge>
         {plan.speed && <Speed plan={plan} />}
@@ -32,7 +35,8 @@ export function Speed({ plan }: { plan: Plan }) {
   const { t } = useTranslation("models");
   if (!plan.speed) return null;
   const { low, middle, high } = plan.speed.answer;
-  const short = (value: number) => number(value, { maximumSignificantDigits: value < 10 ? 2 : 3, maximumFractionDigits: 0 });
+  const short = (value: number) =>
+    number(value, { maximumSignificantDigits: value < 10 ? 2 : 3, maximumFractionDigits: 0 });
   return (
     <span className="tabular text-small text-text-2" title={t("fit.range", { low: short(low), high: short(high) })}>
       {t("fit.speed", { speed: short(middle) })}

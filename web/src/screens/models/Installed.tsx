@@ -3,15 +3,15 @@ import { Boxes, Ellipsis, LineChart, MessageSquare, SlidersHorizontal, Trash2 } 
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useLocation } from "wouter";
-import { bytes, number, seconds } from "@/app/formats";
 import { covers, useOffer } from "@/api/server";
+import { bytes, number, seconds } from "@/app/formats";
 import { Badge } from "@/components/Badge";
 import { Button, IconButton } from "@/components/Button";
 import { Confirm } from "@/components/Dialog";
 import { Menu, MenuItem, MenuLine } from "@/components/Menu";
 import { EmptyState, ProblemBox, Skeleton } from "@/components/States";
 import { screensFor } from "@/screens/registry";
-import { type Installed as Model, installedQuery, load, remove, unload } from "./api";
+import { installedQuery, load, type Installed as Model, remove, unload } from "./api";
 import { Fit } from "./Fit";
 import { ParametersDialog } from "./Parameters";
 
@@ -73,7 +73,12 @@ function Row({ model }: { model: Model }) {
         {!model.problem &&
           (model.loaded && state !== "loading" ? (
             mayChange && (
-              <Button small disabled={act.isPending} aria-label={t("unloadModel", { model: model.name })} onClick={() => act.mutate(unload)}>
+              <Button
+                small
+                disabled={act.isPending}
+                aria-label={t("unloadModel", { model: model.name })}
+                onClick={() => act.mutate(unload)}
+              >
                 {t("unload")}
               </Button>
             )
@@ -141,7 +146,8 @@ type T = (key: string, values?: Record<string, unknown>) => string;
 function facts(model: Model, t: T): string {
   return [
     bytes(model.size_bytes),
-    model.parameters && t("parameters", { count: number(model.parameters, { notation: "compact", maximumSignificantDigits: 3 }) }),
+    model.parameters &&
+      t("parameters", { count: number(model.parameters, { notation: "compact", maximumSignificantDigits: 3 }) }),
     model.quantization,
     model.task && model.task !== "chat" && t(`kinds.${model.task}`),
     model.licence,

@@ -39,7 +39,10 @@ function Form({ told, onClose }: { told: Parameters; onClose: () => void }) {
   });
   const field = (name: string) => {
     const { kind, least, most } = told.allowed[name] ?? { kind: "str", least: 0, most: 0 };
-    const limits = most > 1e6 ? t("form.from", { least: number(least) }) : t("form.range", { least: number(least), most: number(most) });
+    const limits =
+      most > 1e6
+        ? t("form.from", { least: number(least) })
+        : t("form.range", { least: number(least), most: number(most) });
     return (
       <TextField
         key={name}
@@ -97,7 +100,7 @@ function shown(value: number | string | string[]): string {
 }
 
 /** What was typed, as the server takes it: a comma for a point, and texts that end an answer one by one. */
-function given(values: Record<string, string>, told: Parameters): Record<string, unknown> {
+function given(values: Record<string, string>, told: Parameters): Parameters["parameters"] {
   const filled = Object.entries(values).filter(([, text]) => text.trim() !== "");
   return Object.fromEntries(
     filled.map(([name, text]) => {

@@ -15,7 +15,11 @@ export function Unfold({ label, children }: { label: ReactNode; children: ReactN
         onClick={() => setOpen(!open)}
         className="inline-flex items-center gap-1 rounded-small text-small text-accent-text hover:underline"
       >
-        <ChevronDown size={15} aria-hidden className={classes("transition-transform duration-100", !open && "-rotate-90")} />
+        <ChevronDown
+          size={15}
+          aria-hidden
+          className={classes("transition-transform duration-100", !open && "-rotate-90")}
+        />
         {label}
       </button>
       <div id={id}>{open && children}</div>

@@ -139,7 +139,8 @@ export const searchQuery = (text: string) =>
   queryOptions({
     queryKey: ["hub", text],
     queryFn: async ({ signal }) =>
-      (await request<{ repositories: Repository[] }>(`${OWN}/search${query({ query: text })}`, { signal })).repositories,
+      (await request<{ repositories: Repository[] }>(`${OWN}/search${query({ query: text })}`, { signal }))
+        .repositories,
     staleTime: 300_000,
     refetchOnWindowFocus: false,
     placeholderData: keepPreviousData,
@@ -150,7 +151,9 @@ export const variantsQuery = (model: string) =>
   queryOptions({
     queryKey: ["variants", model],
     queryFn: ({ signal }) =>
-      request<{ model: string; licence: string; variants: Variant[] }>(`${OWN}/variants${query({ model })}`, { signal }),
+      request<{ model: string; licence: string; variants: Variant[] }>(`${OWN}/variants${query({ model })}`, {
+        signal,
+      }),
     staleTime: 300_000,
     refetchOnWindowFocus: false,
   });

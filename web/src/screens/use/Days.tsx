@@ -19,7 +19,14 @@ export function Days({ told }: { told: Usage }) {
   return (
     <figure>
       <svg viewBox={`0 0 1000 ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true" className="h-[120px] w-full">
-        <line x1="0" x2="1000" y1={HEIGHT - 0.5} y2={HEIGHT - 0.5} stroke="var(--line-strong)" vectorEffect="non-scaling-stroke" />
+        <line
+          x1="0"
+          x2="1000"
+          y1={HEIGHT - 0.5}
+          y2={HEIGHT - 0.5}
+          stroke="var(--line-strong)"
+          vectorEffect="non-scaling-stroke"
+        />
         {tokens.map(({ day, read, written }, index) => {
           const [low, high] = [(read / most) * (HEIGHT - 4), (written / most) * (HEIGHT - 4)];
           const [x, wide] = [index * width + width * 0.14, width * 0.72];

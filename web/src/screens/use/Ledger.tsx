@@ -8,7 +8,7 @@ import { IconButton } from "@/components/Button";
 import { Select } from "@/components/Field";
 import { EmptyState, ProblemBox, Skeleton } from "@/components/States";
 import { type Column, Table } from "@/components/Table";
-import { type Connection, type Ledger as Told, ledgerQuery, PAGE, type Sum } from "./api";
+import { type Connection, ledgerQuery, PAGE, type Sum, type Ledger as Told } from "./api";
 
 /** Every connection to elsewhere: why, whereto, how much, and what came of it. */
 export function Ledger() {
@@ -30,7 +30,13 @@ export function Ledger() {
       {!!data?.reasons.length && (
         <div className="flex flex-col gap-5">
           <Sums rows={data.reasons} />
-          <Rows told={data} reason={reason} onReason={(chosen) => [setReason(chosen), setSkip(0)]} skip={skip} onSkip={setSkip} />
+          <Rows
+            told={data}
+            reason={reason}
+            onReason={(chosen) => [setReason(chosen), setSkip(0)]}
+            skip={skip}
+            onSkip={setSkip}
+          />
         </div>
       )}
     </section>
@@ -70,24 +76,54 @@ function Rows(props: {
     { title: t("ledger.when"), cell: (row) => moment(Date.parse(row.time) / 1000), className: "whitespace-nowrap" },
     { title: t("ledger.host"), cell: (row) => row.host, className: "whitespace-nowrap" },
     { title: t("ledger.what"), cell: (row) => what(row, t), className: "min-w-52 break-all" },
-    { title: t("ledger.received"), cell: (row) => (row.received_bytes === null ? "" : bytes(row.received_bytes)), right: true },
+    {
+      title: t("ledger.received"),
+      cell: (row) => (row.received_bytes === null ? "" : bytes(row.received_bytes)),
+      right: true,
+    },
     { title: t("ledger.outcome"), cell: (row) => <Outcome row={row} /> },
   ];
   return (
     <div>
       <div className="mb-2 flex flex-wrap items-end justify-between gap-3">
         <div className="w-56">
-          <Select label={t("ledger.show")} options={options} value={props.reason} onChange={(event) => props.onReason(event.target.value)} />
+          <Select
+            label={t("ledger.show")}
+            options={options}
+            value={props.reason}
+            onChange={(event) => props.onReason(event.target.value)}
+          />
         </div>
         <div className="flex items-center gap-2 text-small text-text-2">
           <span className="tabular">
-            {t("ledger.range", { from: number(Math.min(skip + 1, told.count)), to: number(Math.min(skip + PAGE, told.count)), all: number(told.count) })}
+            {t("ledger.range", {
+              from: number(Math.min(skip + 1, told.count)),
+              to: number(Math.min(skip + PAGE, told.count)),
+              all: number(told.count),
+            })}
           </span>
-          <IconButton small icon={ChevronLeft} label={t("ledger.newer")} disabled={!skip} onClick={() => props.onSkip(Math.max(0, skip - PAGE))} />
-          <IconButton small icon={ChevronRight} label={t("ledger.older")} disabled={skip + PAGE >= told.count} onClick={() => props.onSkip(skip + PAGE)} />
+          <IconButton
+            small
+            icon={ChevronLeft}
+            label={t("ledger.newer")}
+            disabled={!skip}
+            onClick={() => props.onSkip(Math.max(0, skip - PAGE))}
+          />
+          <IconButton
+            small
+            icon={ChevronRight}
+            label={t("ledger.older")}
+            disabled={skip + PAGE >= told.count}
+            onClick={() => props.onSkip(skip + PAGE)}
+          />
         </div>
       </div>
-      <Table label={t("ledger.rows")} columns={columns} rows={told.connections.map((row, index) => ({ ...row, key: skip + index }))} keyOf={(row) => (row as Connection & { key: number }).key} />
+      <Table
+        label={t("ledger.rows")}
+        columns={columns}
+        rows={told.connections.map((row, index) => ({ ...row, key: skip + index }))}
+        keyOf={(row) => (row as Connection & { key: number }).key}
+      />
     </div>
   );
 }

@@ -30,7 +30,11 @@ export function OfflineSwitch({ admin }: { admin: boolean }) {
         offline ? "border-accent bg-accent-soft" : "border-line bg-raised",
       )}
     >
-      <Icon size={24} aria-hidden className={classes("mt-0.5 shrink-0", offline ? "text-accent-text" : "text-text-3")} />
+      <Icon
+        size={24}
+        aria-hidden
+        className={classes("mt-0.5 shrink-0", offline ? "text-accent-text" : "text-text-3")}
+      />
       <div className="min-w-0 flex-1">
         <Switch
           label={t("offline.label")}

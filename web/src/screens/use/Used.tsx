@@ -34,7 +34,12 @@ export function Used() {
       </div>
       {error && <ProblemBox error={error} onRetry={refetch} />}
       {!data && !error && <Skeleton lines={5} />}
-      {data && (data.total.requests ? <Told told={data} /> : <EmptyState icon={Gauge} title={t("used.nothing")} text={t("used.nothingText")} />)}
+      {data &&
+        (data.total.requests ? (
+          <Told told={data} />
+        ) : (
+          <EmptyState icon={Gauge} title={t("used.nothing")} text={t("used.nothingText")} />
+        ))}
     </section>
   );
 }
@@ -47,7 +52,11 @@ function Told({ told }: { told: Usage }) {
   return (
     <>
       <div className="mb-5 grid grid-cols-2 gap-3 lg:grid-cols-4">
-        <Figure label={t("used.requests")} value={number(total.requests)} text={total.failed ? t("used.failed", { count: total.failed, shown: number(total.failed) }) : ""} />
+        <Figure
+          label={t("used.requests")}
+          value={number(total.requests)}
+          text={total.failed ? t("used.failed", { count: total.failed, shown: number(total.failed) }) : ""}
+        />
         <Figure
           label={t("used.tokens")}
           value={number(total.prompt_tokens + total.answer_tokens)}
@@ -66,19 +75,28 @@ function Told({ told }: { told: Usage }) {
             content: (
               <div className="flex flex-col gap-4">
                 <Days told={told} />
-                <Rows label={t("used.by.day")} name={t("used.day")} rows={[...told.day].reverse()} nameOf={(row) => longDay(row.day)} />
+                <Rows
+                  label={t("used.by.day")}
+                  name={t("used.day")}
+                  rows={[...told.day].reverse()}
+                  nameOf={(row) => longDay(row.day)}
+                />
               </div>
             ),
           },
           {
             value: "model",
             label: t("used.by.model"),
-            content: <Rows label={t("used.by.model")} name={t("used.model")} rows={told.model} nameOf={(row) => row.model} />,
+            content: (
+              <Rows label={t("used.by.model")} name={t("used.model")} rows={told.model} nameOf={(row) => row.model} />
+            ),
           },
           {
             value: "person",
             label: t("used.by.person"),
-            content: <Rows label={t("used.by.person")} name={t("used.person")} rows={people} nameOf={(row) => row.name} />,
+            content: (
+              <Rows label={t("used.by.person")} name={t("used.person")} rows={people} nameOf={(row) => row.name} />
+            ),
           },
         ]}
       />
@@ -118,12 +136,16 @@ function energyWords(row: Amount, t: T): string {
 
 function energyText(row: Amount, t: T): string {
   if (row.joules === null) return t("used.noCounter");
-  return row.measured < row.requests ? t("used.measured", { count: row.measured, shown: number(row.measured) }) : t("used.all");
+  return row.measured < row.requests
+    ? t("used.measured", { count: row.measured, shown: number(row.measured) })
+    : t("used.all");
 }
 
 export function longDay(day: string): string {
   const [year, month, date] = day.split("-").map(Number);
-  return new Intl.DateTimeFormat(document.documentElement.lang, { day: "numeric", month: "long", year: "numeric" }).format(
-    new Date(year ?? 0, (month ?? 1) - 1, date),
-  );
+  return new Intl.DateTimeFormat(document.documentElement.lang, {
+    day: "numeric",
+    month: "long",
+    year: "numeric",
+  }).format(new Date(year ?? 0, (month ?? 1) - 1, date));
 }

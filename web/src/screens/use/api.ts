@@ -71,7 +71,8 @@ export const PAGE = 20;
 export const ledgerQuery = (reason: string, skip: number) =>
   queryOptions({
     queryKey: ["ledger", reason, skip],
-    queryFn: ({ signal }) => request<Ledger>(`/api/domov/connections${query({ reason, skip, limit: PAGE })}`, { signal }),
+    queryFn: ({ signal }) =>
+      request<Ledger>(`/api/domov/connections${query({ reason, skip, limit: PAGE })}`, { signal }),
     staleTime: 2_000,
     refetchInterval: 10_000,
     placeholderData: keepPreviousData,
