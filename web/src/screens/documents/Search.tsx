@@ -113,13 +113,13 @@ function PassageDialog({ hit, onClose }: { hit: Passage; onClose: () => void }) 
         {data?.map((passage) => (
           <p
             key={passage.passage}
-            aria-label={passage.passage === hit.passage ? t("thisPassage") : undefined}
             className={
               passage.passage === hit.passage
                 ? "border-l-2 border-accent pl-3 break-words whitespace-pre-line"
                 : "pl-3.5 break-words whitespace-pre-line text-text-3"
             }
           >
+            {passage.passage === hit.passage && <span className="sr-only">{t("thisPassage")}: </span>}
             {passage.text}
           </p>
         ))}

@@ -32,7 +32,6 @@ export function Now({ use }: { use: Use }) {
           part={[last.used_bytes, last.total_bytes]}
         />
         {last.cards.map((card, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: two cards may have one name
           <CardFigure key={index} card={card} />
         ))}
         <Figure

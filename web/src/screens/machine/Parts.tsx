@@ -33,7 +33,6 @@ export function Parts({ machine }: { machine: Machine }) {
       </h2>
       <dl className="grid grid-cols-[max-content_1fr] gap-x-6 gap-y-1.5 text-base">
         {rows.map(([name, value], index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: the rows never change their order
           <div key={index} className="contents">
             <dt className="text-text-3">{name}</dt>
             <dd className="min-w-0 break-words">{value}</dd>
