@@ -108,6 +108,12 @@ GET               /api/domov/models
 GET               /api/domov/parameters
 GET               /api/domov/usage
 GET               /api/domov/offline
+GET POST          /api/domov/chats
+GET POST PATCH DELETE /api/domov/chats/*
+POST              /api/domov/attachments
+GET               /api/domov/attachments/*
+GET POST          /api/domov/assistants
+PATCH DELETE      /api/domov/assistants/*
 """
 # Without a key: that the server runs, and the files of the page, which are the same for everybody.
 OPEN = """

@@ -16,6 +16,8 @@ from domov.api import client, documents, errors, keys, loaded, metrics, model_li
 from domov.api import domov as machine
 from domov.api.admission import Admission
 from domov.api.anthropic import routes as anthropic
+from domov.api.chats import routes as chats
+from domov.api.chats.room import Room
 from domov.api.counting import Asgi, Counting
 from domov.api.envelopes import envelope_of
 from domov.api.guard import Guard
@@ -44,11 +46,12 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     figures = figures or Metrics()
     domov.meter.add(figures.note)
 
-    batches, live = Batches(domov), Live(domov)
+    batches, room, live = Batches(domov), Room(domov), Live(domov)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         watching = asyncio.ensure_future(domov.watch_documents())
-        async with batches.running(), live.running():
+        async with batches.running(), room.open(), live.running():
             yield
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
@@ -69,6 +72,7 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     api.include_router(machine.router(domov, live))
     api.include_router(own.router(domov))
     api.include_router(documents.router(domov))
+    api.include_router(chats.router(domov, room))
     api.include_router(keys.router(domov))
     api.include_router(metrics.router(domov, figures))
     api.include_router(reference.router())
