@@ -28,7 +28,7 @@ from domov.engine.connection import Care
 from domov.engine.fake import FakeEngine
 from domov.engine.launch import Endpoint, Launch
 from domov.engine.llamacpp import LlamaCpp
-from domov.engine.loading import cache_depends_on, resolved
+from domov.engine.loading import cache_depends_on, projector_bytes_of, resolved
 from domov.engine.placing import as_planned, smaller
 from domov.engine.protocol import Engine
 from domov.engine.scheduler import Row, Scheduler
@@ -49,13 +49,12 @@ from domov.options import ModelOptions
 from domov.outbound import SILENCE_SECONDS, Door, Outbound
 from domov.outbound import Row as Connection
 from domov.sizing.choice import Offer, offers
-from domov.sizing.plan import Plan, Wishes, fallbacks, make_plan
-from domov.sizing.projector import projector_bytes
+from domov.sizing.plan import Plan, Wishes, a_few, fallbacks, make_plan
 from domov.sizing.variants import Variant, variants
 from domov.store import blueprint, catalogue, pip_settings
 from domov.store import headers as header_of
 from domov.store.download import OnProgress
-from domov.store.gguf import Header, read_header
+from domov.store.gguf import Header
 from domov.store.headers import Headers
 from domov.store.models import Model, Models, now
 from domov.store.names import PathName, parse
@@ -330,7 +329,7 @@ class App:
             flash_attention=wanted.flash_attention != "off",
             batch_tokens=wanted.batch_tokens,
             micro_batch_tokens=wanted.micro_batch_tokens,
-            projector_bytes=_projector_bytes(wanted),
+            projector_bytes=projector_bytes_of(wanted),
         )
         found = self._cards if may_have_cards() else NO_CARDS
         machine = survey(self.config.home, found=found)
@@ -351,7 +350,7 @@ class App:
         """Every variant of a model on a machine. Raises what `Headers.find` and `make_plan` raise."""
         found = await self.headers.find(name)
         if model := self.models.find(name):  # with the projector that is set for it
-            wishes = replace(wishes, projector_bytes=_projector_bytes(self.options(model)))
+            wishes = replace(wishes, projector_bytes=projector_bytes_of(self.options(model)))
         return found, list(variants(found.header, machine, wishes, name=name))
 
     def offers(self, machine: Machine) -> list[Offer]:
@@ -412,7 +411,7 @@ class App:
             adapting=None if self.config.threads or set_by_hand.threads else self.adapting,
             happened=lambda what: self.meter.tell(ModelNoted(model.name, what)),
         )
-        rest = [smaller(launch, fallback) for fallback in _a_few(list(fallbacks(plan)))]
+        rest = [smaller(launch, fallback) for fallback in a_few(list(fallbacks(plan)))]
         return LlamaCpp(launch, name=model.name, log=log, care=care, smaller=rest), plan
 
     def _launch(
@@ -485,18 +484,6 @@ class App:
                 hint="install llama.cpp's llama-server, or set llama_server to its path, or engine to xllamacpp",
             )
         return os.path.realpath(found)
-
-
-def _projector_bytes(options: ModelOptions) -> int:
-    """What the projector of a model takes whose options are resolved; 0: it has none."""
-    if not options.mmproj:
-        return 0
-    return projector_bytes(read_header(Path(options.mmproj)), flash_attention=options.flash_attention != "off")
-
-
-def _a_few(plans: list[Plan]) -> list[Plan]:
-    """The first, one in the middle and the last: a file that can't be loaded at all should not be tried ten times."""
-    return [plans[n] for n in sorted({0, len(plans) // 2, len(plans) - 1})] if plans else []
 
 
 def load(**options: Any) -> App:

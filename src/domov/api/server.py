@@ -84,6 +84,13 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
         """Says that the server runs."""
         return {"status": "ok"}
 
+    _add_errors(api)
+    return api
+
+
+def _add_errors(api: FastAPI) -> None:
+    """Every error in the envelope of its dialect."""
+
     @api.exception_handler(DomovError)
     async def refused(request: Request, error: DomovError) -> Response:
         return envelope_of(request.scope).of_error(error)
@@ -101,8 +108,6 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
         words = {404: f"no such path: {request.scope['path'][:200]}", 405: f"not with {request.method}"}
         message = words.get(error.status_code, str(error.detail))
         return envelope_of(request.scope).of_refusal(error.status_code, message)
-
-    return api
 
 
 def run(domov: App, listeners: Sequence[Listener]) -> None:
