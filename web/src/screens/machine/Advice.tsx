@@ -62,6 +62,6 @@ function upgrades(machine: Machine): [string, Record<string, string>][] {
   const following = machine.size_class === "large" ? null : next[machine.size_class ?? "none"];
   const found: [string, Record<string, string>][] = machine.gpus.length ? [] : [["gpu", {}]];
   if (following) found.push([following[0], { gpu: bytes(following[1] * GB), ram: bytes(following[2] * GB) }]);
-  if (machine.disk?.kind === "hard disk") found.push(["ssd", {}]);
+  if (machine.disk?.kind === "hard disk" && machine.disk.bytes_per_second !== null) found.push(["ssd", {}]);
   return found;
 }

@@ -98,6 +98,7 @@ function Hour({ points }: { points: Sample[] }) {
           label={t("hour.busy")}
           x={x}
           height={160}
+          fromZero
           format={percent}
           series={[
             { label: t("hour.all"), values: points.map((one) => one.busy_share) },
@@ -114,6 +115,7 @@ function Hour({ points }: { points: Sample[] }) {
           label={t("hour.memory")}
           x={x}
           height={160}
+          fromZero
           format={bytes}
           series={[{ label: t("hour.used"), values: points.map((one) => one.used_bytes) }]}
         />
@@ -124,6 +126,7 @@ function Hour({ points }: { points: Sample[] }) {
             label={t("hour.power")}
             x={x}
             height={160}
+            fromZero
             format={(value) => t("now.watts", { watts: number(value, { maximumFractionDigits: 0 }) })}
             series={[{ label: t("now.power"), values: points.map((one) => one.watts) }]}
           />

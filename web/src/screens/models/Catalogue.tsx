@@ -42,10 +42,11 @@ export function Catalogue({ queue }: { queue: Download[] }) {
 }
 
 function Row({ offer, here, queue }: { offer: Offer; here: boolean; queue: Download[] }) {
-  const { t } = useTranslation("models");
+  const { t, i18n } = useTranslation("models");
   const { entry } = offer;
   const name = entry.name.replace(/:latest$/, "");
-  const purposes = t("purposes", { returnObjects: true }) as Record<string, string>;
+  // not by `t`: the names have marks in them that it reads as its own
+  const purposes: Record<string, string> = i18n.getResource(i18n.language, "models", "purposes") ?? {};
   return (
     <li className="flex flex-wrap items-center gap-x-4 gap-y-2 border-t border-line px-4 py-3 first:border-t-0">
       <div className="min-w-56 flex-1">
