@@ -16,6 +16,7 @@
         NoSuchBatch
         NoSuchJob
         NoSuchTool          a server of tools, or a call that waits for its user
+        NoSuchDownload
       NoSuchKey           a caller's key
       NoServer            no `domov serve` runs with this home
       Refused             allowed in principle, not here and now
@@ -95,6 +96,9 @@ class NoSuchJob(NotFound): ...
 
 
 class NoSuchTool(NotFound): ...
+
+
+class NoSuchDownload(NotFound): ...
 
 
 class NoSuchKey(NotFound): ...

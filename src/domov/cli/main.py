@@ -21,6 +21,8 @@ COMMANDS = {
     "doctor": ("domov.cli.doctor:doctor", "what this machine has, and what could be better"),
     "bench": ("domov.cli.bench:bench", "how fast a model answers here, or at another address"),
     "fit": ("domov.cli.fit:fit", "will a model run here, how fast; or what runs best"),
+    "usage": ("domov.cli.usage:usage", "what was used: tokens, time, energy, by day, model or person"),
+    "privacy": ("domov.cli.privacy:privacy", "what left this computer; forbid it or allow it"),
     "keys": ("domov.cli.keys:keys", "who may call the server: keys, limits, what was used"),
     "pull": ("domov.cli.pull:pull", "fetch a model"),
     "list": ("domov.cli.list:list_", "the models that are here"),
