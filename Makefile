@@ -6,7 +6,7 @@ QUESTION = Why would somebody run a language model on their own computer?
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: run test check format lint types docs docs-fresh bench bench-start bench-quick bench-dialects bench-autocomplete bench-fit bench-smaller bench-documents soak fuzz lock clean
+.PHONY: run test check format lint types docs docs-fresh bench bench-start bench-quick bench-dialects bench-autocomplete bench-fit bench-smaller bench-documents soak fuzz workshop lock clean
 
 run: $(VENV)/installed
 	@if [ -n "$$PROMPT" ]; then $(BIN)/domov run --max-tokens 300 $(STARTER) "$$PROMPT"; \
@@ -96,6 +96,16 @@ $(VENV)/installed: $(VENV)/created requirements.lock pyproject.toml
 $(VENV)/installed-dev: $(VENV)/installed requirements-dev.lock
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
+
+# PyTorch, for pruning and distilling and their tests. From PyPI it comes with NVIDIA's libraries on Linux (gigabytes);
+# TORCH_INDEX=https://download.pytorch.org/whl/cpu takes the one for processors alone (200 MB). No hash is pinned: the
+# two are different files.
+TORCH = torch==2.13.0 safetensors==0.8.0
+$(VENV)/installed-workshop: $(VENV)/installed-dev
+	@$(PIP) install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $(TORCH)
+	@touch $@
+
+workshop: $(VENV)/installed-workshop
 
 # Exact versions with hashes, for every platform; run after a change of pyproject.toml. Needs uv.
 lock:

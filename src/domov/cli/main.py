@@ -30,6 +30,8 @@ COMMANDS = {
     "quantize": ("domov.cli.quantize:quantize", "make a smaller model of one that is here"),
     "evaluate": ("domov.cli.evaluate:evaluate", "how good a model is, and what quantizing cost it"),
     "shrink": ("domov.cli.shrink:shrink", "the best model within a size, or the smallest within a loss"),
+    "prune": ("domov.cli.prune:prune", "take the least important parts out of a model, and heal it"),
+    "distill": ("domov.cli.distill:distill", "train a smaller model after a larger one"),
     "compare": ("domov.cli.compare:compare", "ask two models the same questions"),
     "rm": ("domov.cli.rm:rm", "remove a model"),
     "create": ("domov.cli.create:create", "make a model of a Modelfile"),

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ class Told:
     done: int
     total: int | None
     step: str
+    figures: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class Children:
             if "result" in table:
                 yield Done(table["result"])
                 return
-            yield Told(table["done"], table["total"], table["step"])
+            yield Told(table["done"], table["total"], table["step"], table["figures"])
         await process.wait()
         why = ending(process.returncode)
         raise WorkerDied(f"the work stopped: {why}", hint=f"llama.cpp's own words are in {log}")
