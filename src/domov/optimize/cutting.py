@@ -6,7 +6,7 @@ as what goes through it is large, times its column (Minitron, arXiv 2407.14679; 
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 
 import torch
@@ -40,27 +40,37 @@ def least_needed_layers(network: Network, pieces: Sequence[Tensor], count: int, 
     influence = influences(network, pieces)
     inner = sorted(range(1, network.architecture.layers - 1), key=lambda n: influence[n])
     candidates = inner[: TRIED_FOR_ONE * count + TRIED_MORE]
-    parent = [_likelihoods(network, network.last(_through(network, piece))) for piece in pieces]
+    parent = [_likelihoods(network, _through(network, network.embedded(piece))) for piece in pieces]
     gone: list[int] = []
     trials, tried = sum(len(candidates) - n for n in range(count)), 0
     for _ in range(count):
+        reached = [_states(network, piece, set(gone)) for piece in pieces]
         losses = {}
         for candidate in (n for n in candidates if n not in gone):
             done(tried, trials)
-            likelihoods = (
-                _likelihoods(network, network.last(_through(network, p, {*gone, candidate}))) for p in pieces
-            )
-            losses[candidate] = sum(float(divergence(*pair)) for pair in zip(parent, likelihoods, strict=True))
+            left_out, start = {*gone, candidate}, candidate + 1
+            ends = (_through(network, states[candidate], start=start, left_out=left_out) for states in reached)
+            own = (_likelihoods(network, end) for end in ends)
+            losses[candidate] = sum(float(divergence(*pair)) for pair in zip(parent, own, strict=True))
             tried += 1
         gone.append(min(losses, key=lambda n: losses[n]))
     return sorted(gone)
 
 
-def _through(network: Network, piece: Tensor, left_out: set[int] | frozenset[int] = frozenset()) -> Tensor:
-    x = network.embedded(piece)
+def _states(network: Network, piece: Tensor, left_out: set[int]) -> list[Tensor]:
+    """What goes into each layer: a trial without one begins there."""
+    x, found = network.embedded(piece), []
     for number in range(network.architecture.layers):
+        found.append(x)
         x = x if number in left_out else network.layer(number, x)
-    return x
+    return found
+
+
+def _through(network: Network, x: Tensor, *, start: int = 0, left_out: Container[int] = ()) -> Tensor:
+    """What the head makes logits of, from what goes into one of the layers."""
+    for number in range(start, network.architecture.layers):
+        x = x if number in left_out else network.layer(number, x)
+    return network.last(x)
 
 
 def _likelihoods(network: Network, hidden: Tensor) -> Tensor:

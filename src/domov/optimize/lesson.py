@@ -15,7 +15,7 @@ PRECISIONS = get_args(Precision)
 MOST_STEPS, MOST_BATCH, MOST_PIECE_TOKENS = 1_000_000, 4096, 32_768
 WARM_UP = 0.1  # of the steps
 LOWEST_RATE = 0.1  # of the highest, at the end
-HELD_OUT_EVERY, MOST_HELD_OUT = 20, 8  # one piece of the data in so many is not trained on, and tells how it goes
+HELD_OUT_EVERY, MOST_HELD_OUT = 20, 4  # one piece of the data in so many is not trained on, and tells how it goes
 PROCESS_BYTES = 500_000_000  # torch itself
 LOSS_ROWS = 256  # tokens whose logits are held at a time
 # Fitted to what was measured on SmolLM2-135M (docs/log.md): 32-bit values kept for each token and layer.

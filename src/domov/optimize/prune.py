@@ -48,7 +48,7 @@ from domov.store.recipe import PLAIN
 from domov.units import human_bytes
 
 HEALING = Lesson()
-PIECES, PIECE_TOKENS = 4, 256  # of the text that tells what matters
+PIECES, PIECE_TOKENS = 2, 256  # of the text that tells what matters
 
 
 @dataclass(frozen=True, slots=True)

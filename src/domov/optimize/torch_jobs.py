@@ -105,7 +105,6 @@ def _names(teacher: Network, a: Architecture) -> list[str]:
 def _train(told: Table, tell: Telling) -> Any:
     """Trains the student, and writes it. It goes on from its checkpoint, if that is there."""
     torch.set_num_threads(told["threads"])
-    torch.use_deterministic_algorithms(True, warn_only=True)
     lesson, checkpoint = Lesson(**told["lesson"]), Path(told["checkpoint"])
     key = hashlib.sha256(json.dumps(told["key"]).encode()).hexdigest()
     where, measured = precision.device(), {}

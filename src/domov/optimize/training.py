@@ -30,7 +30,7 @@ from domov.store.names import shown
 FIRST, SECOND, SMALL = 0.9, 0.95, 1e-8  # Adam's two averages; no decay of weights: the student shall stay near
 LONGEST_CHANGE = 1.0  # norm of all changes together; larger ones are shortened
 FIRST_SCALE, GOOD_STEPS = 2.0**14, 200  # of fp16's loss
-HELD_OUT_TIMES = 10
+HELD_OUT_TIMES = 4
 MEMORY_ERRORS = (RuntimeError, MemoryError)  # torch has no other for a processor whose memory runs out
 Point = dict[str, float]
 Tell = Callable[[int, Point], None]
