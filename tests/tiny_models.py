@@ -4,9 +4,14 @@ llama.cpp loads and runs them. Their tokens are the 256 bytes, so that any text 
 """
 
 import array
+import importlib
+import os
 import random
 import struct
 from collections.abc import Mapping
+from typing import Any
+
+import pytest
 
 from tests.gguf_files import ALIGNMENT, float_value
 from tests.hub import F32, number_value, numbers_value, string, text_value, texts_value
@@ -14,6 +19,11 @@ from tests.hub import F32, number_value, numbers_value, string, text_value, text
 F16 = 1
 WIDTH, HEADS, KV_HEADS, SIZE, FED, LAYERS = 32, 4, 2, 8, 64, 2
 Values = Mapping[str, bytes]
+
+
+def torch_needed() -> Any:
+    """torch; without it the tests of a file are skipped, in CI they fail."""
+    return importlib.import_module("torch") if os.environ.get("CI") else pytest.importorskip("torch")
 
 
 def letters() -> list[str]:

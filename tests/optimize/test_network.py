@@ -12,9 +12,9 @@ from domov.errors import BadModelFile
 from domov.optimize.llama import Llama
 from domov.optimize.measuring import log_likelihoods
 from domov.store.gguf import read_header
-from tests.tiny_models import F16, tiny
+from tests.tiny_models import F16, tiny, torch_needed
 
-torch = pytest.importorskip("torch")
+torch = torch_needed()
 
 from domov.optimize import cutting  # noqa: E402  (they import torch)
 from domov.optimize.network import Network  # noqa: E402

@@ -21,16 +21,16 @@ from domov.optimize.progress import Progress, Warned
 from domov.optimize.teaching import Course, Taught, teach, tokenized
 from tests.conftest import environment
 from tests.optimize.conftest import run
-from tests.tiny_models import tiny
+from tests.tiny_models import tiny, torch_needed
 
-torch = pytest.importorskip("torch")
+torch = torch_needed()
 
 from domov.optimize import precision, training  # noqa: E402  (they import torch)
 from domov.optimize.training import Pieces, Training, cut  # noqa: E402
 from domov.optimize.weights import load  # noqa: E402
 
 WORDS = "the cat sat on the mat and the dog sat by the door while it rained. " * 60
-SHORT = Lesson(steps=6, batch=2, piece_tokens=32, rate=1e-2, precision="fp32", embeddings=True)
+SHORT = Lesson(steps=6, batch=2, piece_tokens=32, rate=1e-2, precision="fp32", rank=0, embeddings=True)
 
 
 def paths(folder: Path) -> tuple[Path, Path]:
@@ -46,15 +46,15 @@ async def course(domov: App, folder: Path, lesson: Lesson, *, teacher: bool = Tr
     return Course(second, first if teacher else None, folder / "tokens.npz", lesson, ("x",))
 
 
-@pytest.mark.parametrize(("own_share", "teacher"), [(0.0, True), (1.0, False), (0.5, True)])
-async def test_a_student_learns(workplace: App, tmp_path: Path, own_share: float, teacher: bool) -> None:
-    lesson = replace(SHORT, steps=30, own_share=own_share)
+@pytest.mark.parametrize(("own_share", "teacher", "rank"), [(0.0, True, 0), (1.0, False, 4), (0.5, True, 4)])
+async def test_a_student_learns(workplace: App, tmp_path: Path, own_share: float, teacher: bool, rank: int) -> None:
+    lesson = replace(SHORT, steps=40, own_share=own_share, rank=rank)
     made, told = await run(
         teach(await course(workplace, tmp_path, lesson, teacher=teacher), tmp_path, workplace.workshop.children)
     )
     assert isinstance(made, Taught)
     aside = [point["held_out"] for point in made.curve if "held_out" in point]
-    assert made.curve[0]["step"] == 0 and made.curve[-1]["step"] == 30 and aside[-1] < 0.8 * aside[0]
+    assert made.curve[0]["step"] == 0 and made.curve[-1]["step"] == 40 and aside[-1] < 0.8 * aside[0]
     figures = [step.figures for step in told if isinstance(step, Progress) and step.figures]
     assert figures and {"loss", "rate"} <= set(figures[-1]) and ("own_loss" in figures[-1]) == bool(own_share)
     load(made.path, name="x")  # a whole model

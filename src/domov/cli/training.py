@@ -20,7 +20,10 @@ def lesson_options(command: Callable[..., Any]) -> Callable[..., Any]:
     rows: tuple[Callable[..., Any], ...] = (
         click.option("--batch", type=int, help="Pieces of text in one step (4)."),
         click.option("--length", type=int, help="Tokens of one piece (128)."),
-        click.option("--rate", type=float, help="Rate of learning, at its highest (0.0003)."),
+        click.option("--rate", type=float, help="Rate of learning, at its highest (0.0005)."),
+        click.option(
+            "--rank", type=int, help="Rank of what is added to matrices and becomes part of them (16); 0: all weights."
+        ),
         click.option(
             "--precision", type=click.Choice(PRECISIONS), help="What to calculate in; auto measures it (auto)."
         ),
@@ -32,7 +35,14 @@ def lesson_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def lesson_with(lesson: Lesson, options: Mapping[str, Any]) -> Lesson:
     """The lesson with what was said on the command line."""
-    names = {"steps": "steps", "batch": "batch", "length": "piece_tokens", "rate": "rate", "precision": "precision"}
+    names = {
+        "steps": "steps",
+        "batch": "batch",
+        "length": "piece_tokens",
+        "rate": "rate",
+        "rank": "rank",
+        "precision": "precision",
+    }
     names |= {"own_share": "own_share"}
     said = {field: options[name] for name, field in names.items() if options.get(name) is not None}
     return replace(lesson, **said)

@@ -181,7 +181,9 @@ def _checked(order: Order) -> tuple[Lesson, Architecture, Architecture]:
         return lesson, architecture_of(header, name=order.teacher.name), student
     teacher = architecture_of(header, name=order.teacher.name)
     random = order.student.init == "random"
-    return replace(lesson, embeddings=lesson.embeddings or random), teacher, begun(teacher, order.student)
+    if random:
+        lesson = replace(lesson, embeddings=True, rank=0)
+    return lesson, teacher, begun(teacher, order.student)
 
 
 @dataclass

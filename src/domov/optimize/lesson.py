@@ -27,17 +27,19 @@ class Lesson:
     steps: int = 200
     batch: int = 4  # pieces of the data in one step
     piece_tokens: int = 128
-    rate: float = 3e-4  # of learning, at its highest
+    rate: float = 5e-4  # of learning, at its highest
+    rank: int = 16  # of what is added to each matrix of the layers (LoRA), and then becomes part of it; 0: all weights
     own_share: float = 0.0  # of the loss: the data's own, beside the teacher's. 1: no teacher
     precision: Precision = "auto"
-    embeddings: bool = False  # whether the matrices for tokens are trained too
+    embeddings: bool = False  # whether the matrices for tokens are trained too, where all weights are
     seed: int = 36668
     at_once: int = 0  # pieces calculated together; 0: as many as memory has room for
 
     @property
     def words(self) -> str:
         own = f", {100 * self.own_share:.0f} % of the data's own loss" if self.own_share else ""
-        return f"{self.steps} steps of {self.batch} x {self.piece_tokens} tokens, rate {self.rate:g}{own}"
+        what = f"rank {self.rank}" if self.rank else "all weights"
+        return f"{self.steps} steps of {self.batch} x {self.piece_tokens} tokens, {what}, rate {self.rate:g}{own}"
 
 
 def checked(lesson: Lesson) -> Lesson:
@@ -47,6 +49,7 @@ def checked(lesson: Lesson) -> Lesson:
         ("batch", lesson.batch, 1, MOST_BATCH),
         ("length", lesson.piece_tokens, 8, MOST_PIECE_TOKENS),
         ("rate", lesson.rate, 1e-8, 1.0),
+        ("rank", lesson.rank, 0, 1024),
         ("own share", lesson.own_share, 0.0, 1.0),
     )
     for name, value, least, most in bounds:
@@ -85,12 +88,18 @@ def held_out(count: int) -> list[int]:
 
 def memory_bytes(student: Architecture, teacher: Architecture | None, lesson: Lesson, *, at_once: int) -> int:
     """What training takes at most: weights, their changes and two averages of these, a teacher, what lies between."""
-    trained = student.matrix_parameters
-    frozen = 0 if lesson.embeddings else student.matrix_parameters - student.layers * student.layer_parameters
-    weights = 16 * (trained - frozen) + 4 * frozen + (4 * teacher.matrix_parameters if teacher else 0)
-    widest = max((a.hidden * KEPT_HIDDEN + a.feed_forward * KEPT_FED) * a.layers for a in (student,))
+    weights = 4 * student.matrix_parameters + (4 * teacher.matrix_parameters if teacher else 0)
+    changes = (16 if lesson.rank else 12) * trained_parameters(student, lesson)
+    kept = (student.hidden * KEPT_HIDDEN + student.feed_forward * KEPT_FED) * student.layers
     logits = LOSS_ROWS * student.vocabulary * 4 * (6 if teacher else 4)
-    return PROCESS_BYTES + weights + at_once * lesson.piece_tokens * widest * 4 + logits
+    return PROCESS_BYTES + weights + changes + at_once * lesson.piece_tokens * kept * 4 + logits
+
+
+def trained_parameters(a: Architecture, lesson: Lesson) -> int:
+    if lesson.rank:
+        sides = 4 * a.hidden + 2 * a.head_size * (a.heads + a.kv_heads) + 3 * (a.hidden + a.feed_forward)
+        return a.layers * lesson.rank * sides
+    return a.matrix_parameters if lesson.embeddings else a.layers * a.layer_parameters
 
 
 def planned(student: Architecture, teacher: Architecture | None, lesson: Lesson, *, free_bytes: int) -> Lesson:

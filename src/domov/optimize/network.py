@@ -15,6 +15,7 @@ from domov.optimize.architecture import Architecture
 
 Weights = Mapping[str, Tensor]
 Watch = Callable[[str, Tensor], None]  # (name of a matrix, what goes into it)
+ADAPTER_SCALE = 2.0  # alpha is twice the rank
 EMBEDDING, OUTPUT, ROPE_FACTORS = "token_embd.weight", "output.weight", "rope_freqs.weight"
 
 
@@ -23,6 +24,7 @@ class Network:
 
     def __init__(self, architecture: Architecture, weights: Weights, watch: Watch | None = None) -> None:
         self.architecture, self.weights, self._watch = architecture, weights, watch
+        self.adapters: dict[str, tuple[Tensor, Tensor]] = {}  # of matrices: what is added to them, as two thin ones
 
     @property
     def head(self) -> Tensor:
@@ -70,7 +72,11 @@ class Network:
             self._watch(name, x)
         bias = self.weights.get(f"{name}.bias")
         weight = self._same_type(self.weights[f"{name}.weight"], x)
-        return F.linear(x, weight, None if bias is None else self._same_type(bias, x))
+        found = F.linear(x, weight, None if bias is None else self._same_type(bias, x))
+        if adapter := self.adapters.get(f"{name}.weight"):
+            first, second = adapter
+            found = found + ADAPTER_SCALE * F.linear(F.linear(x, first), second)
+        return found
 
     def _feed_forward(self, number: int, x: Tensor) -> Tensor:
         gate, up = self._product(x, f"blk.{number}.ffn_gate"), self._product(x, f"blk.{number}.ffn_up")

@@ -127,6 +127,7 @@ def _train(told: Table, tell: Telling) -> Any:
 
     training.run(told_of, save_seconds=told["save_seconds"])
     seconds = time.monotonic() - start
+    training.finish()
     tell(lesson.steps, None, step="writing")
     save(student, Path(told["student"]), Path(told["target"]))
     steps = {"resumed_at": resumed, "at_once": training.state.at_once, "seconds": seconds}

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from domov.errors import BadInput, Refused
 from domov.optimize.lesson import LOSS_ROWS, Lesson, held_out, in_parts, most_points, order_of, rate_at
-from domov.optimize.network import EMBEDDING, OUTPUT, ROPE_FACTORS, Network
+from domov.optimize.network import ADAPTER_SCALE, EMBEDDING, OUTPUT, ROPE_FACTORS, Network
 from domov.optimize.precision import DTYPES
 from domov.store.names import shown
 
@@ -85,10 +85,33 @@ class Training:
         rest = [n for n in range(len(pieces)) if n not in set(aside)]
         self._aside = Pieces(pieces.tokens[aside], pieces.counts[aside])
         self._pieces = Pieces(pieces.tokens[rest], pieces.counts[rest])
-        still = {ROPE_FACTORS} | (set() if lesson.embeddings else {EMBEDDING, OUTPUT})
-        self._trained = {name: w.requires_grad_() for name, w in student.weights.items() if name not in still}
+        self._trained = self._added() if lesson.rank else self._all()
         self._first = {name: torch.zeros_like(w) for name, w in self._trained.items()}
         self._second = {name: torch.zeros_like(w) for name, w in self._trained.items()}
+
+    def _all(self) -> dict[str, Tensor]:
+        still = {ROPE_FACTORS} | (set() if self.lesson.embeddings else {EMBEDDING, OUTPUT})
+        return {name: w.requires_grad_() for name, w in self.student.weights.items() if name not in still}
+
+    def _added(self) -> dict[str, Tensor]:
+        """Two thin matrices beside each one of the layers: together nothing at first (LoRA, arXiv 2106.09685)."""
+        chance, found = torch.Generator().manual_seed(self.lesson.seed), {}
+        for name, weight in self.student.weights.items():
+            if name.startswith("blk.") and weight.ndim == 2:
+                outputs, inputs = weight.shape
+                first = torch.rand((self.lesson.rank, inputs), generator=chance).sub_(0.5).mul_(2 * inputs**-0.5)
+                second = torch.zeros(outputs, self.lesson.rank)
+                pair = tuple(one.to(self.device).requires_grad_() for one in (first, second))
+                self.student.adapters[name] = pair[0], pair[1]
+                found |= {f"{name}.first": pair[0], f"{name}.second": pair[1]}
+        return found
+
+    @torch.no_grad()
+    def finish(self) -> None:
+        """What was added to matrices becomes part of them."""
+        for name, (first, second) in self.student.adapters.items():
+            self.student.weights[name].add_(second @ first, alpha=ADAPTER_SCALE)
+        self.student.adapters.clear()
 
     def run(self, tell: Tell, *, save_seconds: float) -> None:
         """To the end, from where the checkpoint is. Raises Refused where it goes astray, or memory runs out."""
