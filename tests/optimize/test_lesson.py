@@ -84,7 +84,9 @@ def test_cuts_that_can_not_be_are_refused(cuts: dict[str, object], why: str) -> 
         wanted(**cuts)
 
 
-def test_layers_of_gemma_stay() -> None:
+def test_layers_of_gemma_and_heads_of_qwen2_stay() -> None:
+    with pytest.raises(BadInput, match="heads of qwen2"):
+        sizes_wanted(replace(SMOLLM2, name="qwen2"), Cuts(heads=1), kind="F16", rest_bytes=0)
     with pytest.raises(BadInput, match="one in six"):
         sizes_wanted(replace(SMOLLM2, name="gemma3"), Cuts(layers=2), kind="F16", rest_bytes=0)
 

@@ -20,7 +20,7 @@ def lesson_options(command: Callable[..., Any]) -> Callable[..., Any]:
     rows: tuple[Callable[..., Any], ...] = (
         click.option("--batch", type=int, help="Pieces of text in one step (4)."),
         click.option("--length", type=int, help="Tokens of one piece (128)."),
-        click.option("--rate", type=float, help="Rate of learning, at its highest (0.0005)."),
+        click.option("--rate", type=float, help="Rate of learning, at its highest (0.001)."),
         click.option(
             "--rank", type=int, help="Rank of what is added to matrices and becomes part of them (16); 0: all weights."
         ),

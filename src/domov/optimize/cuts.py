@@ -43,6 +43,10 @@ def sizes_wanted(a: Architecture, cuts: Cuts, *, kind: str, rest_bytes: int) -> 
             f"layers of {a.name} can't be left out: one in six sees the whole text, by its number",
             hint="prune its width: --width 10%",
         )
+    if cuts.heads and a.name == "qwen2":
+        raise BadInput(
+            "heads of qwen2 can't be left out: llama.cpp loads it with all of them alone", hint="--width 10%"
+        )
     if not 0 <= cuts.heads < a.kv_heads:
         raise BadOption(f"{cuts.heads} heads of keys can't be left out of {a.kv_heads}")
     if not 0 <= cuts.width < 1:

@@ -27,7 +27,7 @@ class Lesson:
     steps: int = 200
     batch: int = 4  # pieces of the data in one step
     piece_tokens: int = 128
-    rate: float = 5e-4  # of learning, at its highest
+    rate: float = 1e-3  # of learning, at its highest
     rank: int = 16  # of what is added to each matrix of the layers (LoRA), and then becomes part of it; 0: all weights
     own_share: float = 0.0  # of the loss: the data's own, beside the teacher's. 1: no teacher
     precision: Precision = "auto"
