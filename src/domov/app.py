@@ -61,6 +61,7 @@ from domov.store.models import Model, Models, now
 from domov.store.names import PathName, parse
 from domov.store.pull import Puller
 from domov.store.shape import ModelShape, shape_of
+from domov.tools.room import ToolRoom
 from domov.types import Happening, ModelNoted, Overflow, Spent
 
 if TYPE_CHECKING:
@@ -68,6 +69,9 @@ if TYPE_CHECKING:
     from domov.batches.files import Files
     from domov.batches.jobs import Jobs
     from domov.chats.answers import Answers
+    from domov.chats.assistants import Assistants
+    from domov.chats.attached import Attachments
+    from domov.chats.chats import Chats
     from domov.database import Database
     from domov.documents.embedding import Embedder
     from domov.documents.library import Documents
@@ -95,6 +99,42 @@ class App:
         from domov.chats.answers import Answers
 
         return Answers(self.database)
+
+    @cached_property
+    def chats(self) -> "Chats":
+        """The conversations that are kept."""
+        from domov.chats.chats import Chats
+        from domov.chats.search import prepared
+
+        return Chats(self.database, prepared(self.database))
+
+    @cached_property
+    def temporary_chats(self) -> "Chats":
+        """Those that are in memory alone."""
+        from domov.chats.chats import Chats
+        from domov.chats.search import prepared
+        from domov.database import open_memory
+
+        memory = open_memory()
+        return Chats(memory, prepared(memory), temporary=True)
+
+    @cached_property
+    def attachments(self) -> "Attachments":
+        from domov.chats.attached import Attachments, Folder
+
+        return Attachments(self.database, Folder(self.config.attachments))
+
+    @cached_property
+    def temporary_attachments(self) -> "Attachments":
+        from domov.chats.attached import Attachments, Memory
+
+        return Attachments(self.temporary_chats.database, Memory())
+
+    @cached_property
+    def assistants(self) -> "Assistants":
+        from domov.chats.assistants import Assistants
+
+        return Assistants(self.database)
 
     @cached_property
     def access(self) -> "Access":
@@ -203,7 +243,8 @@ class App:
     @cached_property
     def documents(self) -> "Documents":
         """The user's documents."""
-        from domov.documents.library import Documents  # numpy: only for those who have documents
+        from domov.access.callers import current
+        from domov.documents.library import Documents, Viewer  # numpy: only for those who have documents
 
         return Documents(
             self.config.documents,
@@ -211,7 +252,13 @@ class App:
             reranker=self._reranker,
             sandbox=self.config.sandbox,
             now=now,
+            viewer=lambda: Viewer(current().owner, admin=current().grant.covers("admin")),
         )
+
+    @cached_property
+    def tools(self) -> ToolRoom:
+        """The tools of servers that the user has added."""
+        return ToolRoom(self.config.home, self.outbound)
 
     async def watch_documents(self) -> None:
         """Keeps documents up to date until it is cancelled; does nothing where there are none, or it is not wanted."""
@@ -224,8 +271,7 @@ class App:
             await watch(self.documents, seconds=seconds)
 
     def close_documents(self) -> None:
-        """Closes their file, if it was ever opened."""
-        if "documents" in self.__dict__:
+        if "documents" in self.__dict__:  # it was opened
             self.documents.close()
 
     def _embedder(self, name: str | None) -> "Embedder | None":
@@ -242,14 +288,10 @@ class App:
     @asynccontextmanager
     async def outbound(self, *, silence_seconds: float = SILENCE_SECONDS) -> AsyncIterator[Outbound]:
         """The one door, for as long as the block lasts."""
-        ledger = self.config.logs / "outbound.jsonl"
-        async with Outbound(
-            ledger,
-            offline=self.config.offline,
-            silence_seconds=silence_seconds,
-            recorded=self.meter.tell,
-        ) as outbound:
-            yield outbound
+        ledger, offline = self.config.logs / "outbound.jsonl", self.config.offline
+        door = Outbound(ledger, offline=offline, silence_seconds=silence_seconds, recorded=self.meter.tell)
+        async with door:
+            yield door
 
     @asynccontextmanager
     async def puller(self) -> AsyncIterator[Puller]:

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Mount, WebSocketRoute
 from domov import app, config
 from domov.access.keys import SCOPES, Grant, Keys
 from domov.api import server
+from domov.api.page import NAMED
 from domov.api.scopes import RULES, SOCKET, Rule, rule_of
 from tests.api.guarded import Guarded
 
@@ -20,7 +21,11 @@ OPEN = {
     "/health",
     "/v1/health",
     "/lmstudio-greeting",
-}  # they say that the server runs, and nothing else
+    "/home",
+    "/home/x",
+    "/assets/x",
+    *(f"/{name}" for name in NAMED),
+}  # they say that the server runs, or are files of the page
 VALUES = {"digest": f"sha256:{'0' * 64}"}  # what stands for a parameter where not anything may
 
 
@@ -123,7 +128,7 @@ async def test_a_route_that_nobody_gave_a_scope_does_not_answer(tmp_path: Path) 
 def test_the_table_is_well_written() -> None:
     for rule in RULES:
         assert rule.path.startswith("/") and "*" not in rule.path[:-1], rule
-        assert rule.methods and set(rule.methods) <= {"GET", "HEAD", "POST", "PUT", "DELETE", SOCKET}, rule
+        assert rule.methods and set(rule.methods) <= {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", SOCKET}, rule
         assert hidden_by(rule) is None, f"{rule} can never hold: {hidden_by(rule)} stands above it"
 
 

@@ -22,14 +22,13 @@ GET POST DELETE   /api/domov/keys/*
 GET POST          /slots
 GET POST          /slots/*
 POST              /api/domov/documents
-DELETE            /api/domov/documents/*
 """
 # What changes, fetches or ends models for everybody, or makes connections, or tells of all that goes on.
 MODELS = """
 GET               /metrics
 POST              /lora-adapters
-GET               /api/domov/documents
-GET POST PUT      /api/domov/documents/*
+GET POST          /api/domov/jobs
+GET POST DELETE   /api/domov/jobs/*
 GET               /api/domov/machine
 GET               /api/domov/fit
 POST              /api/domov/unload
@@ -91,13 +90,34 @@ GET POST          /api/v0/*
 GET POST PUT      /api/latest/*
 GET POST          /api/extra/*
 GET POST          /sdapi/*
+GET               /api/domov/models/*
+GET               /api/domov/documents
+GET POST PUT DELETE /api/domov/documents/*
+GET               /api/domov/tools
+GET POST          /api/domov/tools/*
 GET               /api/domov/loaded
+GET               /api/domov/page
 POST              /api/domov/load
 POST              /api/domov/forget
+GET POST          /api/domov/chats
+GET POST PATCH DELETE /api/domov/chats/*
+POST              /api/domov/attachments
+GET               /api/domov/attachments/*
+GET POST          /api/domov/assistants
+PATCH DELETE      /api/domov/assistants/*
 """
-# Without a key: that the server runs, and nothing else.
+# Without a key: that the server runs, and the files of the page, which are the same for everybody.
 OPEN = """
 GET               /
+GET               /home
+GET               /home/*
+GET               /assets/*
+GET               /favicon.svg
+GET               /icon-192.png
+GET               /icon-512.png
+GET               /manifest.webmanifest
+GET               /sw.js
+GET               /theme.js
 GET               /healthz
 GET               /health
 GET               /v1/health

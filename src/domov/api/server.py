@@ -1,6 +1,7 @@
 """The HTTP server: all dialects on one port, behind the guard."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from types import FrameType
@@ -11,10 +12,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import client, documents, errors, keys, loaded, metrics, model_list
+from domov.api import cards, client, documents, errors, jobs, keys, loaded, metrics, model_list, page, tools
 from domov.api import domov as own
 from domov.api.admission import Admission
 from domov.api.anthropic import routes as anthropic
+from domov.api.chats import routes as chats
+from domov.api.chats.room import Room
 from domov.api.counting import Asgi, Counting
 from domov.api.envelopes import envelope_of
 from domov.api.guard import Guard
@@ -42,12 +45,12 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     figures = figures or Metrics()
     domov.meter.add(figures.note)
 
-    batches = Batches(domov)
+    batches, room, long_work = Batches(domov), Room(domov), jobs.Jobs(domov)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         watching = asyncio.ensure_future(domov.watch_documents())
-        async with batches.running():
+        async with batches.running(), room.open(), long_work.running():
             yield
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
@@ -56,20 +59,7 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
         await domov.access.spending.write()
 
     api = FastAPI(title="Domov", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
-    api.include_router(model_list.router(domov))
-    api.include_router(openai.router(domov))
-    api.include_router(openai_batches.router(domov, batches), tags=["OpenAI"])
-    api.include_router(ollama.router(domov))
-    api.include_router(anthropic.router(domov))
-    api.include_router(kobold.router(domov))
-    api.include_router(lmstudio.router(domov))
-    api.include_router(llamacpp.router(domov))
-    api.include_router(loaded.router(domov))
-    api.include_router(own.router(domov))
-    api.include_router(documents.router(domov))
-    api.include_router(keys.router(domov))
-    api.include_router(metrics.router(domov, figures))
-    api.include_router(reference.router())
+    _include(api, domov, figures, batches, room, long_work)
     describe(api)
 
     @api.get("/healthz", tags=["Domov"])
@@ -96,6 +86,25 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
         return envelope_of(request.scope).of_refusal(error.status_code, message)
 
     return api
+
+
+def _include(api: FastAPI, domov: App, figures: Metrics, batches: Batches, room: Room, long_work: jobs.Jobs) -> None:
+    """All routes."""
+    api.include_router(model_list.router(domov))
+    api.include_router(openai.router(domov))
+    api.include_router(openai_batches.router(domov, batches), tags=["OpenAI"])
+    api.include_router(ollama.router(domov))
+    api.include_router(anthropic.router(domov))
+    api.include_router(kobold.router(domov))
+    api.include_router(lmstudio.router(domov))
+    api.include_router(llamacpp.router(domov))
+    for part in (loaded, own, documents, tools, cards, keys):
+        api.include_router(part.router(domov))
+    api.include_router(chats.router(domov, room))
+    api.include_router(jobs.router(domov, long_work))
+    api.include_router(metrics.router(domov, figures))
+    api.include_router(reference.router())
+    api.include_router(page.router(domov))
 
 
 def run(domov: App, listeners: Sequence[Listener]) -> None:
@@ -154,11 +163,24 @@ def _uvicorn_config(domov: App, app: Asgi, listener: Listener, *, lifespan: bool
 
 
 class _Server(uvicorn.Server):
-    """The first of several: what it is told by a signal the others do, too."""
+    """One that sleeps until something happens: uvicorn's own looks ten times a second whether it is to end, and each
+    time takes a core from the threads that calculate. The first of several tells the others what a signal says."""
 
-    others: Sequence[uvicorn.Server] = ()
+    others: Sequence["_Server"] = ()
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._told, self._loop = asyncio.Event(), asyncio.get_running_loop()
+
+    async def main_loop(self) -> None:
+        tick = 0  # in tenths of a second; at every tenth the Date of the answers is renewed
+        while not await self.on_tick(tick):
+            tick += 10
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._told.wait(), 1)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
-        for other in self.others:
+        for other in (self, *self.others):
             other.should_exit, other.force_exit = self.should_exit, self.force_exit
+            self._loop.call_soon_threadsafe(other._told.set)

@@ -33,6 +33,7 @@ COMMANDS = {
     "prune": ("domov.cli.prune:prune", "take the least important parts out of a model, and heal it"),
     "distill": ("domov.cli.distill:distill", "train a smaller model after a larger one"),
     "compare": ("domov.cli.compare:compare", "ask two models the same questions"),
+    "jobs": ("domov.cli.jobs:jobs", "the long work that the server does: watch it, pause it, end it"),
     "rm": ("domov.cli.rm:rm", "remove a model"),
     "create": ("domov.cli.create:create", "make a model of a Modelfile"),
     "cp": ("domov.cli.cp:cp", "give a model a second name"),
