@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from domov.app import App
-from domov.cli.prune import label_of, share_of, steps_of
+from domov.cli.prune import share_of, steps_of
 from domov.errors import BadInput, BadOption, DiskFull, EngineUnavailable
 from domov.optimize import teaching
 from domov.optimize.answering import prompts_of
-from domov.optimize.cuts import Cuts
+from domov.optimize.cuts import Cuts, label_of
 from domov.optimize.distill import Beginning, Distilled, distill
 from domov.optimize.distill import Order as Course
 from domov.optimize.lesson import Lesson

@@ -11,8 +11,8 @@ from domov.cli.errors import say
 from domov.cli.evaluate import fetched_text, machine_words
 from domov.cli.output import json_option, print_fields, print_json
 from domov.cli.show import made_table
-from domov.cli.training import fetched_training_text, lesson_options, lesson_with, training_fields
-from domov.cli.work import agree, follow
+from domov.cli.training import fetched_training_text, lesson_fields, lesson_options, lesson_with, training_fields
+from domov.cli.work import agree, background_option, follow, given_text, leave
 from domov.errors import BadOption
 from domov.optimize import distill as distilling
 from domov.optimize.card import interval
@@ -38,6 +38,7 @@ LESSON = Lesson(own_share=0.1)
 @click.option("--judge", metavar="FILE", help="The text to judge by; without one as `evaluate`.")
 @click.option("--name", help="Name of the new model.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
+@background_option
 @json_option
 def distill(
     teacher: str, student: str, data: tuple[str, ...], by: By, yes: bool, as_json: bool, **options: Any
@@ -61,6 +62,9 @@ def distill(
     PyTorch: pip install 'domov[workshop]'.
     """
     domov = app.load()
+    if options["background"]:
+        leave(domov, "distill", _told(teacher, student, data, by, options), yes=yes)
+        return
     source = domov.models.get(teacher)
     begins = _student(domov, student)
     called = begins.name if isinstance(begins, Model) else source.name
@@ -84,12 +88,29 @@ def distill(
     say("`domov evaluate` measures it in full.")
 
 
+def _told(teacher: str, student: str, data: tuple[str, ...], by: By, options: dict[str, Any]) -> dict[str, Any]:
+    """As a job is told it."""
+    told = {
+        "teacher": teacher,
+        "student": _sizes(student) if student.endswith(".toml") else student,
+        "data": [given_text(one) for one in data],
+        "by": by,
+        "training_steps": options["steps"],
+        "lesson": lesson_fields(options),
+        "name": options["name"],
+        "judge": given_text(options["judge"]),
+    }
+    return {key: value for key, value in told.items() if value is not None}
+
+
 def _student(domov: app.App, text: str) -> Model | Beginning:
     """Raises BadOption for a file that is no configuration."""
-    if not text.endswith(".toml"):
-        return domov.models.get(text)
+    return beginning_of(_sizes(text)) if text.endswith(".toml") else domov.models.get(text)
+
+
+def _sizes(text: str) -> dict[str, Any]:
     try:
-        return beginning_of(tomllib.loads(read_text(Path(text).expanduser()).content))
+        return tomllib.loads(read_text(Path(text).expanduser()).content)
     except tomllib.TOMLDecodeError as error:
         raise BadOption(f"{text} is no TOML: {error}") from error
 

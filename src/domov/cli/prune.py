@@ -12,12 +12,12 @@ from domov.cli.evaluate import fetched_text, machine_words
 from domov.cli.output import json_option, print_fields, print_json
 from domov.cli.show import made_table
 from domov.cli.shrink import wish_of
-from domov.cli.training import fetched_training_text, lesson_options, lesson_with, training_fields
-from domov.cli.work import agree, follow
+from domov.cli.training import fetched_training_text, lesson_fields, lesson_options, lesson_with, training_fields
+from domov.cli.work import agree, background_option, follow, given_text, leave
 from domov.errors import BadOption
 from domov.optimize import prune as pruning
 from domov.optimize.card import interval
-from domov.optimize.cuts import Cuts
+from domov.optimize.cuts import Cuts, label_of
 from domov.optimize.figures import verdict
 from domov.optimize.prune import HEALING, Order, Pruned
 from domov.optimize.quantize import name_given, result_name
@@ -42,6 +42,7 @@ NOT_AT_ALL = "none"
 @lesson_options
 @click.option("--name", help="Name of the new model.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
+@background_option
 @json_option
 def prune(model: str, layers: int, heads: int, yes: bool, as_json: bool, **options: Any) -> None:
     """Take the least important parts out of MODEL, and heal it.
@@ -56,13 +57,16 @@ def prune(model: str, layers: int, heads: int, yes: bool, as_json: bool, **optio
     to that size would have cost less. Needs PyTorch: pip install 'domov[workshop]'.
     """
     domov = app.load()
-    found = domov.models.get(model)
     cuts = Cuts(
         layers, share_of(options["width"]), heads, wish_of(options["fit"], None).size_bytes if options["fit"] else None
     )
     if cuts.size_bytes and (layers or heads or cuts.width):
         raise BadOption("--fit chooses the width alone: leave --layers, --width and --heads out")
     steps = steps_of(options["heal"])
+    if options["background"]:
+        leave(domov, "prune", _told(model, cuts, steps, options), yes=yes)
+        return
+    found = domov.models.get(model)
     name = name_given(options["name"]) if options["name"] else result_name(found.name, label_of(cuts))
     lesson = lesson_with(HEALING, {**options, "steps": steps or HEALING.steps})
     pruning.check_order(found, cuts)
@@ -86,6 +90,23 @@ def prune(model: str, layers: int, heads: int, yes: bool, as_json: bool, **optio
         say(sentence)
 
 
+def _told(model: str, cuts: Cuts, steps: int, options: dict[str, Any]) -> dict[str, Any]:
+    """As a job is told it."""
+    return {
+        "model": model,
+        "layers": cuts.layers,
+        "width": cuts.width,
+        "heads": cuts.heads,
+        "fit_bytes": cuts.size_bytes,
+        "heal_steps": steps,
+        "lesson": lesson_fields(options),
+        "name": options["name"],
+        "text": given_text(options["text"]),
+        "data": given_text(options["data"]),
+        "judge": given_text(options["judge"]),
+    }
+
+
 def share_of(text: str | None) -> float:
     """`10%` is 0.1. Raises BadOption."""
     if text is None:
@@ -103,15 +124,6 @@ def steps_of(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,7}", text):
         raise BadOption(f"--heal can't be {text!r}", hint="it takes a number of steps, or none")
     return int(text)
-
-
-def label_of(cuts: Cuts) -> str:
-    """What a pruned model is called: `without-4-layers`, `narrower-10`, `fit-200mb`."""
-    if cuts.size_bytes:
-        return f"fit-{human_bytes(cuts.size_bytes).lower().replace(' ', '')}"
-    parts = [f"without-{cuts.layers}-layers"] if cuts.layers else []
-    parts += [f"narrower-{100 * cuts.width:g}"] if cuts.width else []
-    return "-".join([*parts, *([f"without-{cuts.heads}-heads"] if cuts.heads else [])]) or "pruned"
 
 
 def _fields(made: Pruned, before_bytes: int) -> list[tuple[str, str]]:

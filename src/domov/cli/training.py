@@ -35,17 +35,15 @@ def lesson_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def lesson_with(lesson: Lesson, options: Mapping[str, Any]) -> Lesson:
     """The lesson with what was said on the command line."""
-    names = {
-        "steps": "steps",
-        "batch": "batch",
-        "length": "piece_tokens",
-        "rate": "rate",
-        "rank": "rank",
-        "precision": "precision",
-    }
+    steps = {"steps": options["steps"]} if options.get("steps") is not None else {}
+    return replace(lesson, **steps, **lesson_fields(options))
+
+
+def lesson_fields(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What was said of a lesson, as a job is told it."""
+    names = {"batch": "batch", "length": "piece_tokens", "rate": "rate", "rank": "rank", "precision": "precision"}
     names |= {"own_share": "own_share"}
-    said = {field: options[name] for name, field in names.items() if options.get(name) is not None}
-    return replace(lesson, **said)
+    return {field: options[name] for name, field in names.items() if options.get(name) is not None}
 
 
 def fetched_training_text(domov: App, named: Sequence[str]) -> tuple[Text, ...]:

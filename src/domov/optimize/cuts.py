@@ -91,3 +91,12 @@ def hint_of_blocks(a: Architecture) -> str | None:
     return (
         f"{a.feed_forward} channels are no multiple of {BLOCK}: K-quants give blocks of 32 to the matrices after them"
     )
+
+
+def label_of(cuts: Cuts) -> str:
+    """What a pruned model is called: `without-4-layers`, `narrower-10`, `fit-200mb`."""
+    if cuts.size_bytes:
+        return f"fit-{human_bytes(cuts.size_bytes).lower().replace(' ', '')}"
+    parts = [f"without-{cuts.layers}-layers"] if cuts.layers else []
+    parts += [f"narrower-{100 * cuts.width:g}"] if cuts.width else []
+    return "-".join([*parts, *([f"without-{cuts.heads}-heads"] if cuts.heads else [])]) or "pruned"

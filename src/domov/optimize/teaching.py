@@ -92,7 +92,7 @@ def check_texts(**used: Text) -> None:
 def kept_folder(shop: Workshop, how: str, key: Sequence[object], name: str) -> Iterator[Path]:
     """Where the work lies. Raises Refused where another domov does the same."""
     digest = hashlib.sha256(json.dumps([str(part) for part in key]).encode()).hexdigest()[:16]
-    folder = make_folder(shop.models.partial) / f"{how}-{digest}"
+    folder = make_folder(shop.models.partial) / f"{how}-{digest}.work"
     lock = FileLock(folder.with_suffix(".lock"))
     with disk_errors(folder):
         try:
