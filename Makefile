@@ -58,7 +58,8 @@ bench-autocomplete: $(VENV)/installed-dev
 	$(BIN)/domov pull $(STARTER)
 	$(BIN)/python -m benchmarks.autocomplete
 
-# What making a model smaller costs, on real weights; TYPES="--types Q4_K_M" measures less. About twenty minutes.
+# What making a model smaller costs, on real weights; TYPES="--types Q4_K_M" measures less. About twenty minutes;
+# TYPES="--add --types --targets --steps 200" after it adds the pruned and trained rows (make workshop first), hours.
 bench-smaller: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.smaller $(TYPES)
 
