@@ -262,8 +262,9 @@ class _Work:
         async with aclosing(passed(self._texts(student), texts)) as steps:
             async for step in steps:
                 yield step
-        async with aclosing(tokenized(student.path, texts[-1], tokens, self.shop.children)) as reading:
-            async for progress in reading:
+        reading = tokenized(student.path, texts[-1], tokens, self.shop.children, lesson=self.lesson)
+        async with aclosing(reading) as progresses:
+            async for progress in progresses:
                 yield progress
         by_answers = order.by == "answers"
         key = (*self.digests, order.together.digest, order.by, str(order.lesson.own_share))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from domov.errors import BadOption, Refused
+from domov.errors import BadInput, BadOption, Refused
 from domov.optimize.architecture import Architecture
 from domov.units import human_bytes
 
@@ -56,6 +56,16 @@ def checked(lesson: Lesson) -> Lesson:
         if not least <= value <= most:
             raise BadOption(f"{name} can't be {value:g}", hint=f"it lies between {least:g} and {most:g}")
     return lesson
+
+
+def check_length(tokens: int, lesson: Lesson) -> None:
+    """Raises BadInput, with the length that is needed, for a text of less than one step and a piece to hold out."""
+    least = (lesson.batch + 1) * lesson.piece_tokens
+    if tokens < least:
+        raise BadInput(
+            f"the text to train on has {tokens} tokens, {least} are needed",
+            hint=f"take one of {round(0.75 * least, -1):.0f} words or more, or a smaller --batch or --length",
+        )
 
 
 def rate_at(lesson: Lesson, step: int) -> float:

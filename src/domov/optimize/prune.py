@@ -169,6 +169,10 @@ class _Work:
     async def run(self) -> AsyncGenerator[Step, None]:
         judge, cut, healed, taught, report = [], [], [], [], []  # type: ignore[var-annotated]
         children, parent = self.shop.children, self.order.model
+        if self.order.healed_on:
+            async with aclosing(self._data(self.order.healed_on)) as reading:
+                async for told in reading:
+                    yield told
         async with aclosing(passed(self._cut(), report)) as steps:
             async for step in steps:
                 yield step
@@ -222,14 +226,19 @@ class _Work:
                 else:
                     yield Progress(event.step or "reading the model", event.done, event.total, "trials")
 
+    def _data(self, text: Text) -> AsyncGenerator[Progress, None]:
+        """The text to heal on, as tokens: before anything that takes long, as it may be too short."""
+        texts, lesson = [("", text.content, 1.0)], self.order.lesson
+        return tokenized(self.order.model.path, texts, self.tokens, self.shop.children, lesson=lesson)
+
+    @property
+    def tokens(self) -> Path:
+        return self.folder / "training.npz"
+
     async def _heal(self, text: Text) -> AsyncGenerator[Any, None]:
-        order, tokens = self.order, self.folder / "training.npz"
-        reading = tokenized(order.model.path, [("", text.content, 1.0)], tokens, self.shop.children)
-        async with aclosing(reading) as steps:
-            async for step in steps:
-                yield step
+        order = self.order
         key = (self.digest, text.digest, str(order.cuts), order.tuned_on.digest)
-        course = Course(self.folder / "cut.gguf", order.model.path, tokens, order.lesson, key)
+        course = Course(self.folder / "cut.gguf", order.model.path, self.tokens, order.lesson, key)
         async with aclosing(teach(course, self.folder, self.shop.children)) as lessons:
             async for lesson in lessons:
                 yield lesson

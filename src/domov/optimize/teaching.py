@@ -25,7 +25,7 @@ from domov.optimize.architecture import Architecture
 from domov.optimize.child import Children, Done, Task
 from domov.optimize.evaluate import Examination, Scored, passed, score
 from domov.optimize.figures import Distance
-from domov.optimize.lesson import Lesson, planned
+from domov.optimize.lesson import Lesson, check_length, planned
 from domov.optimize.measuring import record_bytes
 from domov.optimize.progress import Progress, Warned
 from domov.optimize.quantize import Workshop
@@ -156,14 +156,18 @@ def check_tokenizers(teacher: Model, student: Model) -> None:
         )
 
 
-async def tokenized(model: Path, texts: Wordings, target: Path, children: Children) -> AsyncGenerator[Progress, None]:
-    """Writes the tokens that a model reads the texts as."""
+async def tokenized(
+    model: Path, texts: Wordings, target: Path, children: Children, *, lesson: Lesson | None = None
+) -> AsyncGenerator[Progress, None]:
+    """Writes the tokens that a model reads the texts as. Raises BadInput where they are too few for a lesson."""
     target.touch(0o600)
     told = {"model": str(model.resolve()), "texts": texts, "target": str(target.resolve())}
     async with aclosing(children.run(Task("tokens", told, readable=(model,), writable=(target,)))) as events:
         async for event in events:
             if not isinstance(event, Done):
                 yield Progress(event.step, event.done, event.total, "tokens")
+            elif lesson:
+                check_length(event.result["tokens"], lesson)
 
 
 async def teach(

@@ -21,8 +21,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from domov.errors import BadInput, Refused
-from domov.optimize.lesson import LOSS_ROWS, Lesson, held_out, in_parts, most_points, order_of, rate_at
+from domov.errors import Refused
+from domov.optimize.lesson import LOSS_ROWS, Lesson, check_length, held_out, in_parts, most_points, order_of, rate_at
 from domov.optimize.network import ADAPTER_SCALE, EMBEDDING, OUTPUT, ROPE_FACTORS, Network
 from domov.optimize.precision import DTYPES
 from domov.store.names import shown
@@ -48,13 +48,9 @@ class Pieces:
 
 
 def cut(tokens: Tensor, counts: Tensor, lesson: Lesson, *, first_token: int | None) -> Pieces:
-    """Raises BadInput, with the length that is needed, for a text of less than one batch and a piece to hold out."""
-    length, least = lesson.piece_tokens, (lesson.batch + 1) * lesson.piece_tokens
-    if len(tokens) < least:
-        raise BadInput(
-            f"the text to train on has {len(tokens)} tokens, {least} are needed",
-            hint=f"take one of {round(0.75 * least, -1):.0f} words or more, or a smaller --batch or --length",
-        )
+    """Raises BadInput for a text that is too short."""
+    check_length(len(tokens), lesson)
+    length = lesson.piece_tokens
     whole = len(tokens) // length * length
     pieces = tokens[:whole].long().view(-1, length).clone()
     if first_token is not None:
