@@ -235,6 +235,11 @@ class App:
         async with self.outbound() as outbound:
             return await texts.judging_text(self.config.home / "texts", outbound, pip_settings.read(), on_progress)
 
+    async def training_text(self, on_progress: OnProgress) -> Text:
+        """The text that models are trained on where none is named."""
+        async with self.outbound() as outbound:
+            return await texts.training_text(self.config.home / "texts", outbound, pip_settings.read(), on_progress)
+
     @cached_property
     def documents(self) -> "Documents":
         """The user's documents."""
