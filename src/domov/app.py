@@ -242,8 +242,8 @@ class App:
 
     @cached_property
     def documents(self) -> "Documents":
-        """The user's documents."""
         from domov.access.callers import current
+        from domov.chats.papers import papers
         from domov.documents.library import Documents, Viewer  # numpy: only for those who have documents
 
         return Documents(
@@ -253,11 +253,10 @@ class App:
             sandbox=self.config.sandbox,
             now=now,
             viewer=lambda: Viewer(current().owner, admin=current().grant.covers("admin")),
-        )
+        ).with_chats(lambda owner: papers(self.chats, owner))
 
     @cached_property
     def tools(self) -> ToolRoom:
-        """The tools of servers that the user has added."""
         return ToolRoom(self.config.home, self.outbound)
 
     async def watch_documents(self) -> None:
