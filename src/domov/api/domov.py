@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
+from domov.api.cards import add_cards
 from domov.api.models import no_path
 from domov.app import App
 from domov.hardware.machine import Machine, described
@@ -18,6 +19,7 @@ MOST_TEXT = 300
 
 def router(domov: App) -> APIRouter:
     routes = APIRouter(prefix="/api/domov", tags=["Domov"])
+    add_cards(routes, domov)
 
     @routes.get("/machine")
     async def machine(measure: bool = False) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import cards, client, documents, errors, jobs, keys, loaded, metrics, model_list
+from domov.api import client, documents, errors, jobs, keys, loaded, metrics, model_list
 from domov.api import domov as own
 from domov.api.admission import Admission
 from domov.api.anthropic import routes as anthropic
@@ -42,7 +42,6 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     """The application, with every dialect's routes. figures: what /metrics tells; by itself it makes its own."""
     figures = figures or Metrics()
     domov.meter.add(figures.note)
-
     batches, long_work = Batches(domov), jobs.Jobs(domov)
 
     @asynccontextmanager
@@ -69,7 +68,6 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     api.include_router(own.router(domov))
     api.include_router(documents.router(domov))
     api.include_router(jobs.router(domov, long_work))
-    api.include_router(cards.router(domov))
     api.include_router(keys.router(domov))
     api.include_router(metrics.router(domov, figures))
     api.include_router(reference.router())
