@@ -65,7 +65,9 @@ class Account:
         before = self.progress
         if before is None or before["step"] != step.step:
             share = 100 * step.done // step.total if step.total else 0
-            self.say(f"{step.step}, from {share} % on" if share >= RESUMED_PERCENT else step.step, now)
+            self.say(
+                f"{step.step}, from {share} % on" if self.attempts > 1 and share >= RESUMED_PERCENT else step.step, now
+            )
             begun_seconds, begun_done = self.seconds, step.done
         else:
             begun_seconds, begun_done = before["begun_seconds"], before["begun_done"]
