@@ -255,7 +255,10 @@ def _with_cors(send: Send, origin: str) -> Send:
 async def _preflight(headers: Headers, send: Send) -> None:
     """Answers a browser that asks what a page of an allowed origin may send."""
     wanted = headers.get(b"access-control-request-headers", "")[:1000]
-    answer = [(b"access-control-allow-methods", b"GET, HEAD, POST, PUT, DELETE"), (b"access-control-max-age", b"600")]
+    answer = [
+        (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE"),
+        (b"access-control-max-age", b"600"),
+    ]
     if _TOKENS.fullmatch(wanted):
         answer.append((b"access-control-allow-headers", wanted.encode("latin-1")))
     if headers.get(b"access-control-request-private-network") == "true":

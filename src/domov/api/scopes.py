@@ -95,12 +95,28 @@ GET POST          /api/extra/*
 GET POST          /sdapi/*
 GET               /api/domov/models/*
 GET               /api/domov/loaded
+GET               /api/domov/page
 POST              /api/domov/load
 POST              /api/domov/forget
+GET POST          /api/domov/chats
+GET POST PATCH DELETE /api/domov/chats/*
+POST              /api/domov/attachments
+GET               /api/domov/attachments/*
+GET POST          /api/domov/assistants
+PATCH DELETE      /api/domov/assistants/*
 """
-# Without a key: that the server runs, and nothing else.
+# Without a key: that the server runs, and the files of the page, which are the same for everybody.
 OPEN = """
 GET               /
+GET               /home
+GET               /home/*
+GET               /assets/*
+GET               /favicon.svg
+GET               /icon-192.png
+GET               /icon-512.png
+GET               /manifest.webmanifest
+GET               /sw.js
+GET               /theme.js
 GET               /healthz
 GET               /health
 GET               /v1/health

@@ -12,10 +12,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import client, documents, errors, jobs, keys, loaded, metrics, model_list
+from domov.api import client, documents, errors, jobs, keys, loaded, metrics, model_list, page
 from domov.api import domov as own
 from domov.api.admission import Admission
 from domov.api.anthropic import routes as anthropic
+from domov.api.chats import routes as chats
+from domov.api.chats.room import Room
 from domov.api.counting import Asgi, Counting
 from domov.api.envelopes import envelope_of
 from domov.api.guard import Guard
@@ -42,12 +44,12 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     """The application, with every dialect's routes. figures: what /metrics tells; by itself it makes its own."""
     figures = figures or Metrics()
     domov.meter.add(figures.note)
-    batches, long_work = Batches(domov), jobs.Jobs(domov)
+    batches, room, long_work = Batches(domov), Room(domov), jobs.Jobs(domov)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         watching = asyncio.ensure_future(domov.watch_documents())
-        async with batches.running(), long_work.running():
+        async with batches.running(), room.open(), long_work.running():
             yield
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
@@ -68,15 +70,24 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     api.include_router(own.router(domov))
     api.include_router(documents.router(domov))
     api.include_router(jobs.router(domov, long_work))
+    api.include_router(chats.router(domov, room))
     api.include_router(keys.router(domov))
     api.include_router(metrics.router(domov, figures))
     api.include_router(reference.router())
+    api.include_router(page.router(domov))
     describe(api)
 
     @api.get("/healthz", tags=["Domov"])
     async def healthz() -> dict[str, str]:
         """Says that the server runs."""
         return {"status": "ok"}
+
+    _tell_errors(api)
+    return api
+
+
+def _tell_errors(api: FastAPI) -> None:
+    """What went wrong goes out in the envelope of whichever dialect was spoken."""
 
     @api.exception_handler(DomovError)
     async def refused(request: Request, error: DomovError) -> Response:
@@ -95,8 +106,6 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
         words = {404: f"no such path: {request.scope['path'][:200]}", 405: f"not with {request.method}"}
         message = words.get(error.status_code, str(error.detail))
         return envelope_of(request.scope).of_refusal(error.status_code, message)
-
-    return api
 
 
 def run(domov: App, listeners: Sequence[Listener]) -> None:
