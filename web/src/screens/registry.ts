@@ -2,7 +2,7 @@
  * The screens there are: a line each. A screen is the folder of its name, loaded when it is opened; its title is
  * `screens.NAME` in each language’s `frame.json`, its own words are in its `NAME.json`.
  */
-import { type LucideIcon, MessageSquare } from "lucide-react";
+import { Hammer, type LucideIcon, MessageSquare, Scale } from "lucide-react";
 import type { ComponentType } from "react";
 import type { Offer } from "@/api/server";
 
@@ -19,6 +19,21 @@ export interface Screen {
 
 export const SCREENS: readonly Screen[] = [
   { name: "chat", path: "/home/chat", icon: MessageSquare, load: () => import("./chat"), unlisted: true },
+  {
+    name: "workshop",
+    path: "/home/workshop",
+    icon: Hammer,
+    load: () => import("./workshop"),
+    available: (offer) => offer.features.includes("jobs"),
+  },
+  {
+    name: "card",
+    path: "/home/card",
+    icon: Scale,
+    load: () => import("./card"),
+    available: (offer) => offer.features.includes("models"),
+    unlisted: true,
+  },
 ];
 
 export function screensFor(offer: Offer | undefined): Screen[] {
