@@ -169,7 +169,11 @@ class Downloads:
         await self._forget_the_oldest()
         one = Download(model, place=max((x.place for x in self._all.values()), default=0.0) + 1)
         self._all[one.id] = one
-        await self._keep(one)
+        try:
+            await self._keep(one)
+        except DomovError:  # a full disk: then it is not in the queue
+            del self._all[one.id]
+            raise
         self._work_on()
         return one
 
@@ -239,8 +243,10 @@ class Downloads:
         one.state = "running"
         self._pulling = pulling = asyncio.ensure_future(self._pull(one))
         keeping = asyncio.ensure_future(self._keep_now_and_then(one))
-        await asyncio.wait([pulling])
-        keeping.cancel()
+        try:
+            await asyncio.wait([pulling])
+        finally:
+            keeping.cancel()
         if one.state == "running":
             error = None if pulling.cancelled() else pulling.exception()
             if isinstance(error, Offline):
