@@ -60,6 +60,7 @@ from domov.store.models import Model, Models, now
 from domov.store.names import PathName, parse
 from domov.store.pull import Puller
 from domov.store.shape import ModelShape, shape_of
+from domov.tools.room import ToolRoom
 from domov.types import Happening, ModelNoted, Overflow, Spent
 
 if TYPE_CHECKING:
@@ -237,7 +238,8 @@ class App:
     @cached_property
     def documents(self) -> "Documents":
         """The user's documents."""
-        from domov.documents.library import Documents  # numpy: only for those who have documents
+        from domov.access.callers import current
+        from domov.documents.library import Documents, Viewer  # numpy: only for those who have documents
 
         return Documents(
             self.config.documents,
@@ -245,7 +247,13 @@ class App:
             reranker=self._reranker,
             sandbox=self.config.sandbox,
             now=now,
+            viewer=lambda: Viewer(current().owner, admin=current().grant.covers("admin")),
         )
+
+    @cached_property
+    def tools(self) -> ToolRoom:
+        """The tools of servers that the user has added."""
+        return ToolRoom(self.config.home, self.outbound)
 
     async def watch_documents(self) -> None:
         """Keeps documents up to date until it is cancelled; does nothing where there are none, or it is not wanted."""
@@ -258,8 +266,7 @@ class App:
             await watch(self.documents, seconds=seconds)
 
     def close_documents(self) -> None:
-        """Closes their file, if it was ever opened."""
-        if "documents" in self.__dict__:
+        if "documents" in self.__dict__:  # it was opened
             self.documents.close()
 
     def _embedder(self, name: str | None) -> "Embedder | None":
@@ -280,14 +287,10 @@ class App:
     @asynccontextmanager
     async def outbound(self, *, silence_seconds: float = SILENCE_SECONDS) -> AsyncIterator[Outbound]:
         """The one door, for as long as the block lasts."""
-        ledger = self.config.logs / "outbound.jsonl"
-        async with Outbound(
-            ledger,
-            offline=self.door.offline,
-            silence_seconds=silence_seconds,
-            recorded=self.meter.tell,
-        ) as outbound:
-            yield self.door.through(outbound)
+        ledger, offline = self.config.logs / "outbound.jsonl", self.door.offline
+        made = Outbound(ledger, offline=offline, silence_seconds=silence_seconds, recorded=self.meter.tell)
+        async with made:
+            yield self.door.through(made)
 
     @asynccontextmanager
     async def puller(self) -> AsyncIterator[Puller]:

@@ -15,6 +15,8 @@
         NoSuchFile          a file that was sent, or that a batch has written
         NoSuchBatch
         NoSuchDownload
+        NoSuchJob
+        NoSuchTool          a server of tools, or a call that waits for its user
       NoSuchKey           a caller's key
       NoServer            no `domov serve` runs with this home
       Refused             allowed in principle, not here and now
@@ -91,6 +93,12 @@ class NoSuchBatch(NotFound): ...
 
 
 class NoSuchDownload(NotFound): ...
+
+
+class NoSuchJob(NotFound): ...
+
+
+class NoSuchTool(NotFound): ...
 
 
 class NoSuchKey(NotFound): ...

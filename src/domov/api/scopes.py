@@ -22,7 +22,6 @@ GET POST DELETE   /api/domov/keys/*
 GET POST          /slots
 GET POST          /slots/*
 POST              /api/domov/documents
-DELETE            /api/domov/documents/*
 PUT               /api/domov/offline
 GET               /api/domov/connections
 """
@@ -30,8 +29,8 @@ GET               /api/domov/connections
 MODELS = """
 GET               /metrics
 POST              /lora-adapters
-GET               /api/domov/documents
-GET POST PUT      /api/domov/documents/*
+GET POST          /api/domov/jobs
+GET POST DELETE   /api/domov/jobs/*
 GET               /api/domov/machine
 GET               /api/domov/machine/*
 GET POST          /api/domov/downloads
@@ -100,6 +99,11 @@ GET POST          /api/v0/*
 GET POST PUT      /api/latest/*
 GET POST          /api/extra/*
 GET POST          /sdapi/*
+GET               /api/domov/models/*
+GET               /api/domov/documents
+GET POST PUT DELETE /api/domov/documents/*
+GET               /api/domov/tools
+GET POST          /api/domov/tools/*
 GET               /api/domov/loaded
 GET               /api/domov/page
 POST              /api/domov/load

@@ -12,8 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import client, documents, errors, keys, loaded, metrics, model_list, own, page
-from domov.api import domov as machine
+from domov.api import cards, client, documents, errors, jobs, keys, loaded, metrics, model_list, own, page, tools
 from domov.api.admission import Admission
 from domov.api.anthropic import routes as anthropic
 from domov.api.chats import routes as chats
@@ -46,12 +45,12 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     figures = figures or Metrics()
     domov.meter.add(figures.note)
 
-    batches, room, live = Batches(domov), Room(domov), Live(domov)
+    batches, room, long_work, live = Batches(domov), Room(domov), jobs.Jobs(domov), Live(domov)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         watching = asyncio.ensure_future(domov.watch_documents())
-        async with batches.running(), room.open(), live.running():
+        async with batches.running(), room.open(), long_work.running(), live.running():
             yield
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
@@ -60,36 +59,14 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
         await domov.access.spending.write()
 
     api = FastAPI(title="Domov", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
-    api.include_router(model_list.router(domov))
-    api.include_router(openai.router(domov))
-    api.include_router(openai_batches.router(domov, batches), tags=["OpenAI"])
-    api.include_router(ollama.router(domov))
-    api.include_router(anthropic.router(domov))
-    api.include_router(kobold.router(domov))
-    api.include_router(lmstudio.router(domov))
-    api.include_router(llamacpp.router(domov))
-    api.include_router(loaded.router(domov))
-    api.include_router(machine.router(domov, live))
-    api.include_router(own.router(domov))
-    api.include_router(documents.router(domov))
-    api.include_router(chats.router(domov, room))
-    api.include_router(keys.router(domov))
-    api.include_router(metrics.router(domov, figures))
-    api.include_router(reference.router())
-    api.include_router(page.router(domov))
+    _include(api, domov, figures, batches, room, long_work)
+    api.include_router(own.router(domov, live))
     describe(api)
 
     @api.get("/healthz", tags=["Domov"])
     async def healthz() -> dict[str, str]:
         """Says that the server runs."""
         return {"status": "ok"}
-
-    _add_errors(api)
-    return api
-
-
-def _add_errors(api: FastAPI) -> None:
-    """Every error in the envelope of its dialect."""
 
     @api.exception_handler(DomovError)
     async def refused(request: Request, error: DomovError) -> Response:
@@ -108,6 +85,27 @@ def _add_errors(api: FastAPI) -> None:
         words = {404: f"no such path: {request.scope['path'][:200]}", 405: f"not with {request.method}"}
         message = words.get(error.status_code, str(error.detail))
         return envelope_of(request.scope).of_refusal(error.status_code, message)
+
+    return api
+
+
+def _include(api: FastAPI, domov: App, figures: Metrics, batches: Batches, room: Room, long_work: jobs.Jobs) -> None:
+    """All routes."""
+    api.include_router(model_list.router(domov))
+    api.include_router(openai.router(domov))
+    api.include_router(openai_batches.router(domov, batches), tags=["OpenAI"])
+    api.include_router(ollama.router(domov))
+    api.include_router(anthropic.router(domov))
+    api.include_router(kobold.router(domov))
+    api.include_router(lmstudio.router(domov))
+    api.include_router(llamacpp.router(domov))
+    for part in (loaded, documents, tools, cards, keys):
+        api.include_router(part.router(domov))
+    api.include_router(chats.router(domov, room))
+    api.include_router(jobs.router(domov, long_work))
+    api.include_router(metrics.router(domov, figures))
+    api.include_router(reference.router())
+    api.include_router(page.router(domov))
 
 
 def run(domov: App, listeners: Sequence[Listener]) -> None:
