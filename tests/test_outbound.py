@@ -260,7 +260,7 @@ async def test_offline_nothing_is_sent_and_a_row_says_so(hub: Hub, ledger: Path)
     async with Outbound(ledger, offline=True) as outbound:
         with pytest.raises(Offline, match="localhost") as caught:
             await fetch(outbound, f"{hub.url}/a")
-    assert "DOMOV_OFFLINE=0" in caught.value.hint
+    assert "domov privacy --online" in caught.value.hint
     assert hub.requests == []
     assert [(r["host"], r["path"], r["outcome"]) for r in rows(ledger)] == [
         ("localhost", "/a", "forbidden: offline mode")
