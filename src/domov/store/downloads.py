@@ -42,11 +42,13 @@ class Downloads:
 
     async def begin(self) -> None:
         """Takes up what was left of the queue, and goes on with it."""
-        if not self._loaded:
-            self._loaded = True
+        async with self._keeping:
+            if self._loaded:
+                return
             for one in await asyncio.to_thread(lambda: queued.read_all(self._database())):
                 self._all[one.id] = one
-            self._work_on()
+            self._loaded = True
+        self._work_on()
 
     async def close(self) -> None:
         """Stops; the next `begin` goes on from there."""
