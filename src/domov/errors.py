@@ -14,6 +14,7 @@
         NoSuchAnswer        a kept answer that a request wants to go on from
         NoSuchFile          a file that was sent, or that a batch has written
         NoSuchBatch
+        NoSuchDownload
         NoSuchJob
         NoSuchTool          a server of tools, or a call that waits for its user
       NoSuchKey           a caller's key
@@ -89,6 +90,9 @@ class NoSuchFile(NotFound): ...
 
 
 class NoSuchBatch(NotFound): ...
+
+
+class NoSuchDownload(NotFound): ...
 
 
 class NoSuchJob(NotFound): ...
