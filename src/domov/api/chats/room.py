@@ -193,7 +193,8 @@ class Room:
 
     def check_idle(self, turn: Turn) -> None:
         """Raises BadRequest for what is being written."""
-        if self.answering.of(turn) is not None:
+        live = self.answering.of(turn)
+        if live is not None and live.ended is None:
             raise BadRequest(f"{turn.id} is being written", hint="stop it first")
 
     async def stop(self, id: str, message: str) -> Table:
