@@ -85,7 +85,7 @@ export function Room({ id, onLeave }: { id: string; onLeave: () => void }) {
             className="w-[340px] shrink-0 overflow-y-auto border-l border-line bg-side p-4"
           >
             {panel}
-          </aside>
+          </section>
         )}
       </div>
       <Drawer open={drawer && !wide} onClose={() => openDrawer(false)} title={t("panel")} side="right">
