@@ -80,7 +80,7 @@ export function Room({ id, onLeave }: { id: string; onLeave: () => void }) {
           {story.story ? <Editor id={id} open={story} prepared={flush} /> : <Skeleton className="p-6" />}
         </div>
         {wide && beside && (
-          <aside
+          <section
             aria-label={t("panel")}
             className="w-[340px] shrink-0 overflow-y-auto border-l border-line bg-side p-4"
           >
