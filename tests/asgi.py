@@ -17,6 +17,7 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: bytes
+    cookies: tuple[str, ...] = ()  # as they are set
 
     @property
     def json(self) -> Any:
@@ -67,4 +68,5 @@ async def call(
     if method == SOCKET:
         return Answer(101 if start["type"] == "websocket.accept" else 403, {}, b"")
     heads = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in start.get("headers", ())}
-    return Answer(start["status"], heads, b"".join(message.get("body", b"") for message in rest))
+    cookies = tuple(v.decode("latin-1") for n, v in start.get("headers", ()) if n.lower() == b"set-cookie")
+    return Answer(start["status"], heads, b"".join(message.get("body", b"") for message in rest), cookies)

@@ -14,7 +14,7 @@ LAYERS = (
     ("cli",),
     ("api", "web"),
     ("app",),
-    ("route", "documents", "optimize", "tune", "chats", "batches", "access", "connect"),
+    ("route", "documents", "optimize", "tune", "chats", "batches", "access", "connect", "backup"),
     ("engine", "meter"),
     ("sizing",),
     ("hardware", "store"),

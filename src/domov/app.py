@@ -10,7 +10,7 @@ import importlib.metadata
 import itertools
 import os
 import shutil
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Hashable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -33,7 +33,7 @@ from domov.engine.placing import as_planned, smaller
 from domov.engine.protocol import Engine
 from domov.engine.scheduler import Row, Scheduler
 from domov.engine.states import States, forget, state_key
-from domov.errors import BadName, EngineUnavailable, Refused
+from domov.errors import BadName, BadOption, EngineUnavailable, NoSuchFile, Refused
 from domov.files import write_atomically
 from domov.hardware.cpu import affinity, read_cpu
 from domov.hardware.load import limited_group, read_load
@@ -65,6 +65,8 @@ from domov.types import Happening, ModelNoted, Overflow, Spent
 
 if TYPE_CHECKING:
     from domov.access.access import Access
+    from domov.access.oidc import Oidc
+    from domov.access.people import User
     from domov.batches.files import Files
     from domov.batches.jobs import Jobs
     from domov.chats.answers import Answers
@@ -102,7 +104,47 @@ class App:
         from domov.access.access import Access
         from domov.access.audit import Audit
 
-        return Access(lambda: self.database, Audit(self.config.logs), os.environ.get("DOMOV_API_KEY"))
+        day = 86400.0
+        return Access(
+            lambda: self.database,
+            Audit(self.config.logs),
+            os.environ.get("DOMOV_API_KEY"),
+            home=self.config.home,
+            idle_seconds=self.config.session_idle_days * day,
+            longest_seconds=self.config.session_days * day,
+            exists=self.config.database.exists,
+        )
+
+    @cached_property
+    def oidc(self) -> "Oidc":
+        """Where people may log in, too. Raises BadOption where that is not set up."""
+        from domov.access.oidc import Oidc, Provider
+
+        config = self.config
+        if not config.oidc_issuer or not config.oidc_client_id:
+            raise BadOption("no other login is set up here", hint="set oidc_issuer and oidc_client_id")
+        provider = Provider(
+            config.oidc_issuer,
+            config.oidc_client_id,
+            config.oidc_client_secret,
+            config.oidc_groups_claim,
+            config.oidc_admins,
+        )
+        return Oidc(provider, self.outbound)
+
+    async def delete_user(self, user: "User") -> None:
+        """An account with everything that is its own. Raises NotPermitted for the last administrator."""
+        left = await asyncio.to_thread(self.access.accounts.delete, user)
+        for id in left.files:
+            with contextlib.suppress(OSError, NoSuchFile):
+                self.files.path(id).unlink()
+        for conversation in left.conversations:
+            await self.forget(conversation)
+
+    def change_settings(self, changes: Mapping[str, Any], *, now: Mapping[str, Any]) -> None:
+        """Writes settings to config.toml. now: those that hold from now on; the others do from the next start on."""
+        config.write(self.config.home / "config.toml", changes)
+        self.__dict__["config"] = replace(self.config, **now)
 
     def _count_tokens(self, happening: Happening | Connection) -> None:
         if isinstance(happening, Spent) and "access" in self.__dict__:  # where nobody has called, nobody's are counted

@@ -12,10 +12,11 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from domov.api import client, documents, errors, keys, loaded, metrics, model_list
-from domov.api import domov as own
 from domov.api.admission import Admission
 from domov.api.anthropic import routes as anthropic
 from domov.api.counting import Asgi, Counting
+from domov.api.domov import administration
+from domov.api.domov import machine as own
 from domov.api.envelopes import envelope_of
 from domov.api.guard import Guard
 from domov.api.json_bodies import JsonBodies
@@ -43,19 +44,9 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     domov.meter.add(figures.note)
 
     batches = Batches(domov)
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        watching = asyncio.ensure_future(domov.watch_documents())
-        async with batches.running():
-            yield
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
-        await domov.scheduler.close()
-        domov.close_documents()
-        await domov.access.spending.write()
-
-    api = FastAPI(title="Domov", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
+    api = FastAPI(
+        title="Domov", lifespan=lambda _: _life(domov, batches), docs_url=None, redoc_url=None, redirect_slashes=False
+    )
     api.include_router(model_list.router(domov))
     api.include_router(openai.router(domov))
     api.include_router(openai_batches.router(domov, batches), tags=["OpenAI"])
@@ -66,6 +57,7 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     api.include_router(llamacpp.router(domov))
     api.include_router(loaded.router(domov))
     api.include_router(own.router(domov))
+    api.include_router(administration.router(domov))
     api.include_router(documents.router(domov))
     api.include_router(keys.router(domov))
     api.include_router(metrics.router(domov, figures))
@@ -96,6 +88,21 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
         return envelope_of(request.scope).of_refusal(error.status_code, message)
 
     return api
+
+
+@asynccontextmanager
+async def _life(domov: App, batches: Batches) -> AsyncIterator[None]:
+    """What goes on beside requests, for as long as the server runs."""
+    watching = [asyncio.ensure_future(each) for each in (domov.watch_documents(), domov.access.watch())]
+    async with batches.running():
+        yield
+    for each in watching:
+        each.cancel()
+    await asyncio.gather(*watching, return_exceptions=True)
+    await domov.scheduler.close()
+    domov.close_documents()
+    await domov.access.spending.write()
+    await domov.access.user_spending.write()
 
 
 def run(domov: App, listeners: Sequence[Listener]) -> None:
