@@ -1,5 +1,6 @@
 """Calls an application as a server does, with exactly these bytes: any path, any header, from any address."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,9 +26,16 @@ class Answer:
 
 
 async def call(
-    app: Application, method: str, path: str, *headers: tuple[str, str], body: bytes = b"", peer: str = "127.0.0.1"
+    app: Application,
+    method: str,
+    path: str,
+    *headers: tuple[str, str],
+    body: bytes = b"",
+    peer: str = "127.0.0.1",
+    stays: bool = False,
 ) -> Answer:
     """headers  without a Host among them, it is localhost
+    stays    whether the client is still there when its request has been read
 
     The method SOCKET opens a web socket: 101 is one that is open, 403 one that was refused.
     """
@@ -58,6 +66,8 @@ async def call(
     sent: list[MutableMapping[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
+        if not waiting and stays:
+            await asyncio.get_running_loop().create_future()
         return waiting.pop() if waiting else last
 
     async def send(message: MutableMapping[str, Any]) -> None:
