@@ -156,7 +156,7 @@ class TestWhatIsOnItsWay:
         async def receive() -> dict[str, object]:
             return parts.pop()
 
-        received = until_ended(receive, ended, "http")  # type: ignore[arg-type]
+        received = until_ended(receive, ended, "http")
         assert [(await received())["body"] for _ in range(2)] == [b"a", b"b"]
         assert (await received())["type"] == "http.disconnect"
 
