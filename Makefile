@@ -6,7 +6,7 @@ QUESTION = Why would somebody run a language model on their own computer?
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: run test check format lint types docs docs-fresh bench bench-start bench-quick bench-dialects bench-autocomplete bench-fit bench-smaller bench-documents soak fuzz lock clean
+.PHONY: run test check format lint types docs docs-fresh bench bench-start bench-quick bench-dialects bench-autocomplete bench-fit bench-smaller bench-documents soak fuzz page page-dev test-page screenshots lock clean
 
 run: $(VENV)/installed
 	@if [ -n "$$PROMPT" ]; then $(BIN)/domov run --max-tokens 300 $(STARTER) "$$PROMPT"; \
@@ -96,6 +96,28 @@ $(VENV)/installed: $(VENV)/created requirements.lock pyproject.toml
 $(VENV)/installed-dev: $(VENV)/installed requirements-dev.lock
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
+
+# The page in a browser, from web/ into src/domov/web/static; needs Node 20 or newer.
+NODE_MODULES = web/node_modules/.package-lock.json
+page: $(NODE_MODULES)
+	cd web && npm run --silent build
+
+$(NODE_MODULES): web/package-lock.json
+	cd web && npm ci --silent --no-audit --no-fund
+
+# The page as its source changes, asking the server that runs (DOMOV_URL for another one).
+page-dev: $(NODE_MODULES)
+	cd web && npm run dev
+
+# Debian's Chromium on a real server; axe on every screen.
+test-page: $(VENV)/installed-dev page
+	cd web && npm run --silent check && npm test --silent
+	$(BIN)/python -m pytest tests/page
+
+# Every screen in both languages and themes, into .cache/screenshots.
+screenshots: $(VENV)/installed-dev page
+	mkdir -p .cache/screenshots
+	DOMOV_SCREENSHOTS=.cache/screenshots $(BIN)/python -m pytest tests/page
 
 # Exact versions with hashes, for every platform; run after a change of pyproject.toml. Needs uv.
 lock:

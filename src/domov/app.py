@@ -70,6 +70,9 @@ if TYPE_CHECKING:
     from domov.batches.files import Files
     from domov.batches.jobs import Jobs
     from domov.chats.answers import Answers
+    from domov.chats.assistants import Assistants
+    from domov.chats.attached import Attachments
+    from domov.chats.chats import Chats
     from domov.database import Database
     from domov.documents.embedding import Embedder
     from domov.documents.library import Documents
@@ -97,6 +100,42 @@ class App:
         from domov.chats.answers import Answers
 
         return Answers(self.database)
+
+    @cached_property
+    def chats(self) -> "Chats":
+        """The conversations that are kept."""
+        from domov.chats.chats import Chats
+        from domov.chats.search import prepared
+
+        return Chats(self.database, prepared(self.database))
+
+    @cached_property
+    def temporary_chats(self) -> "Chats":
+        """Those that are in memory alone."""
+        from domov.chats.chats import Chats
+        from domov.chats.search import prepared
+        from domov.database import open_memory
+
+        memory = open_memory()
+        return Chats(memory, prepared(memory), temporary=True)
+
+    @cached_property
+    def attachments(self) -> "Attachments":
+        from domov.chats.attached import Attachments, Folder
+
+        return Attachments(self.database, Folder(self.config.attachments))
+
+    @cached_property
+    def temporary_attachments(self) -> "Attachments":
+        from domov.chats.attached import Attachments, Memory
+
+        return Attachments(self.temporary_chats.database, Memory())
+
+    @cached_property
+    def assistants(self) -> "Assistants":
+        from domov.chats.assistants import Assistants
+
+        return Assistants(self.database)
 
     @cached_property
     def access(self) -> "Access":

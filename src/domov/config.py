@@ -145,6 +145,10 @@ class Config:
         return self.home / "files"
 
     @property
+    def attachments(self) -> Path:
+        return self.home / "attachments"
+
+    @property
     def calibrations(self) -> Path:
         return self.home / "calibration"
 

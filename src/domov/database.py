@@ -7,7 +7,7 @@ together. Before a migration the file is copied beside itself (`domov.db.before-
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from alembic.util.exc import CommandError
 from filelock import FileLock
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event
 from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import QueuePool
 
 from domov import migrations
 from domov.errors import Broken, DiskFull, DomovError, HomeUnusable
@@ -63,6 +64,17 @@ class Database:
     def _watching(self) -> sqlite3.Connection:
         return sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
 
+    def wipe(self) -> None:
+        """Has what was deleted leave the write-ahead log, too, unless somebody is reading just now."""
+        if self.engine.dialect.name != "sqlite":
+            return
+        connection = self.engine.raw_connection()  # outside of any transaction
+        try:
+            with suppress(sqlite3.OperationalError):
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            connection.close()
+
     def close(self) -> None:
         if "_watching" in self.__dict__:
             self._watching.close()
@@ -83,9 +95,21 @@ def open_database(path: Path) -> Database:
     return database
 
 
-def _engine(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": LONGEST_WAIT_SECONDS})
+def open_memory() -> Database:
+    """A database that is in memory alone and goes with the process. It has one connection: callers take turns."""
+    engine = create_engine(
+        "sqlite://", poolclass=QueuePool, pool_size=1, max_overflow=0, connect_args={"check_same_thread": False}
+    )
+    database = Database(Path(":memory:"), _set_up(engine))
+    _migrate(database)
+    return database
 
+
+def _engine(path: Path) -> Engine:
+    return _set_up(create_engine(f"sqlite:///{path}", connect_args={"timeout": LONGEST_WAIT_SECONDS}))
+
+
+def _set_up(engine: Engine) -> Engine:
     @event.listens_for(engine, "connect")
     def connected(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None  # SQLAlchemy's own begin, below

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Mount, WebSocketRoute
 from domov import app, config
 from domov.access.keys import SCOPES, Grant, Keys
 from domov.api import server
+from domov.api.page import NAMED
 from domov.api.scopes import RULES, SOCKET, Rule, rule_of
 from tests.api.guarded import Guarded
 
@@ -20,7 +21,11 @@ OPEN = {
     "/health",
     "/v1/health",
     "/lmstudio-greeting",
-}  # they say that the server runs, and nothing else
+    "/home",
+    "/home/x",
+    "/assets/x",
+    *(f"/{name}" for name in NAMED),
+}  # they say that the server runs, or are files of the page
 LOGIN = {
     ("GET", "/api/domov/session"),
     ("POST", "/api/domov/session"),

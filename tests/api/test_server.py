@@ -56,7 +56,7 @@ def gone(pid: int, seconds: float = 5.0) -> bool:
 def test_no_worker_outlives_its_gateway_however_it_dies(home: Path, blow: signal.Signals) -> None:
     with (
         serving(home) as server,
-        httpx2.stream("POST", f"{server.url}/v1/chat/completions", json=BODY | {"stream": True}) as answer,
+        httpx2.stream("POST", f"{server.url}/v1/chat/completions", json=BODY | {"stream": True}, timeout=30) as answer,
     ):
         next(answer.iter_bytes())
         worker = worker_of(server)

@@ -48,6 +48,13 @@ def test_what_goes_on_from_a_deleted_answer_begins_there(answers: Answers) -> No
         answers.get("resp_1", owner="")
 
 
+def test_an_answer_whose_predecessor_was_deleted_while_it_was_written_is_not_found(answers: Answers) -> None:
+    answers.put(answer("resp_1", USER))
+    answers.delete("resp_1", owner="")
+    with pytest.raises(NoSuchAnswer, match="deleted meanwhile: resp_1"):
+        answers.put(answer("resp_2", USER, previous="resp_1"))
+
+
 def test_the_oldest_go_where_there_are_too_many_or_they_are_too_old(answers: Answers) -> None:
     for second in range(5):
         answers.put(replace(answer(f"resp_{second}", USER), created_at=float(second)))

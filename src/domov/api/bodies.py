@@ -9,7 +9,7 @@ MOST_FORM_BYTES = 513 << 20
 JSON, BYTES, FORM = "application/json", "application/octet-stream", "multipart/form-data"
 SAFE = ("GET", "HEAD", "OPTIONS")
 # Where a file is sent as a browser's form would; each of these routes counts the bytes. POST only.
-FORMS = ("/v1/files", "/v1/audio/transcriptions")
+FORMS = ("/v1/files", "/v1/audio/transcriptions", "/api/domov/attachments", "/api/domov/chats/import")
 RESTORE = b"/api/domov/backup/restore"
 _BLOB = re.compile(rb"/api/blobs/sha256(?::|%3[Aa])[0-9a-f]{64}")
 

@@ -1,6 +1,7 @@
 """Forms with files in them (multipart/form-data), written to disk as they come and never held in memory whole."""
 
 import asyncio
+import io
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,6 +32,7 @@ class Upload:
     media_type: str
     path: Path  # removed at the end, unless it was moved away
     size_bytes: int
+    content: bytes | None = None  # where it may not be written to a disk: then there is no path
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,10 @@ class Form:
 
 
 @asynccontextmanager
-async def received(request: Request, *, folder: Path, most_bytes: int) -> AsyncIterator[Form]:
+async def received(request: Request, *, folder: Path | None, most_bytes: int) -> AsyncIterator[Form]:
     """The form that a request brings; its files are there for as long as the block lasts.
+
+    folder  where files are written to; None keeps them in memory, whole
 
     Raises BadRequest for what is no form or has more than `most_bytes` in all, and what a full disk raises.
     """
@@ -62,11 +66,11 @@ async def received(request: Request, *, folder: Path, most_bytes: int) -> AsyncI
     boundary = options.get(b"boundary", b"")
     if kind != b"multipart/form-data" or not re.fullmatch(rb"[\x20-\x7e]{1,70}", boundary):
         raise BadRequest("the body must be multipart/form-data with a boundary")
-    reader = _Reader(make_folder(folder))
+    reader = _Reader(make_folder(folder) if folder else None)
     parser = MultipartParser(boundary, reader.callbacks(), max_size=float("inf"))
     size_bytes = 0
     try:
-        with disk_errors(folder):
+        with disk_errors(folder or Path()):
             async for chunk in request.stream():
                 size_bytes += len(chunk)
                 if size_bytes > most_bytes:
@@ -87,7 +91,7 @@ async def received(request: Request, *, folder: Path, most_bytes: int) -> AsyncI
 class _Reader:
     """Takes what the parser finds."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | None) -> None:
         self.form, self.ended = Form(), False
         self._folder = folder
         self._paths: list[Path] = []
@@ -143,7 +147,9 @@ class _Reader:
         if not self._name:
             raise BadRequest("a part of the form has no name")
         self._file_name = options.get(b"filename")
-        if self._file_name is not None:
+        if self._file_name is not None and self._folder is None:
+            self._file = io.BytesIO()
+        elif self._file_name is not None and self._folder is not None:
             path = self._folder / f"{uuid4().hex}.part"
             self._file = path.open("xb")
             self._paths.append(path)
@@ -162,13 +168,15 @@ class _Reader:
             self.form.fields.setdefault(self._name, []).append(self._value.decode("utf-8", "replace"))
             return
         size_bytes = self._file.tell()
+        content = self._file.getvalue() if isinstance(self._file, io.BytesIO) else None
         self._file.close()
         self._file = None
         name = re.split(r"[/\\]", (self._file_name or b"").decode("utf-8", "replace"))[-1][:255]
         media_type = self._headers.get(b"content-type", b"application/octet-stream").decode("latin-1")
+        path = self._paths[-1] if content is None else Path()
         if self._name in self.form.files:
             raise BadRequest(f"the form has two files called {self._name[:60]}")
-        self.form.files[self._name] = Upload(name, media_type, self._paths[-1], size_bytes)
+        self.form.files[self._name] = Upload(name, media_type, path, size_bytes, content)
 
     def _end(self) -> None:
         self.ended = True

@@ -111,10 +111,17 @@ POST DELETE       /api/domov/session/keys/*
 GET DELETE        /api/domov/sessions
 DELETE            /api/domov/sessions/*
 GET               /api/domov/loaded
+GET               /api/domov/page
 POST              /api/domov/load
 POST              /api/domov/forget
+GET POST          /api/domov/chats
+GET POST PATCH DELETE /api/domov/chats/*
+POST              /api/domov/attachments
+GET               /api/domov/attachments/*
+GET POST          /api/domov/assistants
+PATCH DELETE      /api/domov/assistants/*
 """
-# Without a key: that the server runs, and the ways to log in.
+# Without a key: that the server runs, the ways to log in, and the page's files, which are the same for everybody.
 OPEN = """
 GET POST          /api/domov/session
 GET               /api/domov/setup
@@ -123,6 +130,15 @@ POST              /api/domov/invitation/accept
 GET               /api/domov/oidc/start
 GET               /api/domov/oidc/callback
 GET               /
+GET               /home
+GET               /home/*
+GET               /assets/*
+GET               /favicon.svg
+GET               /icon-192.png
+GET               /icon-512.png
+GET               /manifest.webmanifest
+GET               /sw.js
+GET               /theme.js
 GET               /healthz
 GET               /health
 GET               /v1/health

@@ -1,6 +1,7 @@
 """The HTTP server: all dialects on one port, behind the guard."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from types import FrameType
@@ -11,9 +12,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import client, documents, errors, keys, loaded, metrics, model_list
+from domov.api import client, documents, errors, keys, loaded, metrics, model_list, page
 from domov.api.admission import Admission
 from domov.api.anthropic import routes as anthropic
+from domov.api.chats import routes as chats
+from domov.api.chats.room import Room
 from domov.api.counting import Asgi, Counting
 from domov.api.domov import administration
 from domov.api.domov import machine as own
@@ -43,9 +46,13 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     figures = figures or Metrics()
     domov.meter.add(figures.note)
 
-    batches = Batches(domov)
+    batches, room = Batches(domov), Room(domov)
     api = FastAPI(
-        title="Domov", lifespan=lambda _: _life(domov, batches), docs_url=None, redoc_url=None, redirect_slashes=False
+        title="Domov",
+        lifespan=lambda _: _life(domov, batches, room),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
     )
     api.include_router(model_list.router(domov))
     api.include_router(openai.router(domov))
@@ -59,9 +66,11 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     api.include_router(own.router(domov))
     api.include_router(administration.router(domov))
     api.include_router(documents.router(domov))
+    api.include_router(chats.router(domov, room))
     api.include_router(keys.router(domov))
     api.include_router(metrics.router(domov, figures))
     api.include_router(reference.router())
+    api.include_router(page.router(domov))
     describe(api)
 
     @api.get("/healthz", tags=["Domov"])
@@ -91,10 +100,10 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
 
 
 @asynccontextmanager
-async def _life(domov: App, batches: Batches) -> AsyncIterator[None]:
+async def _life(domov: App, batches: Batches, room: Room) -> AsyncIterator[None]:
     """What goes on beside requests, for as long as the server runs."""
     watching = [asyncio.ensure_future(each) for each in (domov.watch_documents(), domov.access.watch())]
-    async with batches.running():
+    async with batches.running(), room.open():
         yield
     for each in watching:
         each.cancel()
@@ -161,11 +170,24 @@ def _uvicorn_config(domov: App, app: Asgi, listener: Listener, *, lifespan: bool
 
 
 class _Server(uvicorn.Server):
-    """The first of several: what it is told by a signal the others do, too."""
+    """One that sleeps until something happens: uvicorn's own looks ten times a second whether it is to end, and each
+    time takes a core from the threads that calculate. The first of several tells the others what a signal says."""
 
-    others: Sequence[uvicorn.Server] = ()
+    others: Sequence["_Server"] = ()
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._told, self._loop = asyncio.Event(), asyncio.get_running_loop()
+
+    async def main_loop(self) -> None:
+        tick = 0  # in tenths of a second; at every tenth the Date of the answers is renewed
+        while not await self.on_tick(tick):
+            tick += 10
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._told.wait(), 1)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
-        for other in self.others:
+        for other in (self, *self.others):
             other.should_exit, other.force_exit = self.should_exit, self.force_exit
+            self._loop.call_soon_threadsafe(other._told.set)

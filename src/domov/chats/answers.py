@@ -44,6 +44,7 @@ class Answers:
     database: Database
 
     def put(self, answer: KeptAnswer) -> None:
+        """Raises NoSuchAnswer where the one that it goes on from was deleted while it was written."""
         row = {
             "id": answer.id,
             "previous": answer.previous,
@@ -54,6 +55,12 @@ class Answers:
             "body": orjson.dumps(answer.body),
         }
         with self.database.transaction() as connection:
+            before = select(ANSWERS.c.id).where(ANSWERS.c.id == answer.previous)
+            if answer.previous is not None and connection.execute(before).first() is None:
+                raise NoSuchAnswer(
+                    f"the answer that this goes on from was deleted meanwhile: {answer.previous[:100]}",
+                    hint="ask again with the whole conversation; this answer is not kept",
+                )
             connection.execute(insert(ANSWERS).values(row))
 
     def get(self, id: str, *, owner: str) -> KeptAnswer:

@@ -16,7 +16,7 @@ from domov.hardware.load import Load, neighbours_processors, others_processors
 
 # Less than this much of a core is what any idle desktop uses.
 NOISE_PROCESSORS = 0.2
-FIRST_SECONDS, EACH_SECONDS = 0.2, 0.25
+FIRST_SECONDS, EACH_SECONDS = 0.2, 0.4
 # A rise must be right so many times in a row: a program that pauses for a moment is not gone.
 CALM_SAMPLES = 3
 

@@ -2,7 +2,7 @@
 
 Each time this process wakes it takes a core from the threads that calculate, and they wait for each other: to wake
 for every token of a fast model cost it a tenth of its speed on two cores (docs/log.md). So the socket is in no event
-loop's list while an answer flows; it is looked at twenty times a second, and waited for only when it is empty. The
+loop's list while an answer flows; it is looked at fifteen times a second, and waited for only when it is empty. The
 first word is never late, a short answer by less than a tenth, a model slower than the pace not at all.
 """
 
@@ -16,7 +16,7 @@ import httptools
 
 from domov.engine.launch import Endpoint
 
-PACE_SECONDS = 0.05
+PACE_SECONDS = 1 / 15
 PACE_SHARE = 0.1  # of the time since the first word: so much later at most is the end of an answer seen
 CONNECT_SECONDS = 10
 MOST_BYTES = 1 << 18  # taken from the socket at once

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
-from fastapi.responses import PlainTextResponse, Response
+from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
 from domov.access.callers import tell
@@ -82,12 +82,6 @@ def _running(domov: App) -> APIRouter:
 
 def _telling(domov: App) -> APIRouter:
     routes = APIRouter()
-
-    @routes.get("/", response_class=PlainTextResponse)
-    @routes.head("/", include_in_schema=False)
-    async def root() -> PlainTextResponse:
-        """Says that the server runs, in the words that Ollama's clients wait for."""
-        return PlainTextResponse("Ollama is running")
 
     @routes.get("/api/version")
     @routes.head("/api/version", include_in_schema=False)

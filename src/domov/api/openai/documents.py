@@ -27,11 +27,8 @@ from domov.types import ChatRequest, Event
 
 async def answer(domov: App, body: chat.ChatBody, engine: Scheduled, stream: chat.Stream) -> Response:
     """Raises NotPermitted for a key that may ask models, but not read documents."""
-    if not current().grant.covers("models"):
-        raise NotPermitted("documents need a key of scope models", hint="leave documents out")
     request = chat.decode(body)
-    _check(body, request)
-    asker = _Asker(domov, engine, _wanted(body.documents))
+    asker = asker_of(domov, body, request, engine)
     if not body.stream:
         whole = chat.whole(await collected(asker, [request]), stream)  # type: ignore[arg-type]
         return json_response({**whole, **asker.told})
@@ -41,6 +38,14 @@ async def answer(domov: App, body: chat.ChatBody, engine: Scheduled, stream: cha
         return stream.chunk([], **event) if isinstance(event, dict) else stream.encode(index, event)
 
     return await streamed(events, encode, stream.last)  # type: ignore[arg-type]
+
+
+def asker_of(domov: App, body: chat.ChatBody, request: ChatRequest, engine: Scheduled) -> "Asker":
+    """Who answers a request from documents. Raises NotPermitted, BadRequest."""
+    if not current().grant.covers("models"):
+        raise NotPermitted("documents need a key of scope models", hint="leave documents out")
+    _check(body, request)
+    return Asker(domov, engine, _wanted(body.documents))
 
 
 def _check(body: chat.ChatBody, request: ChatRequest) -> None:
@@ -60,7 +65,7 @@ def _wanted(value: bool | list[str] | DocumentsBody | None) -> DocumentsBody:
 
 
 @dataclass
-class _Asker:
+class Asker:
     """Looks like an engine to those who collect answers; keeps what is told beside the text."""
 
     domov: App

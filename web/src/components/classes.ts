@@ -1,0 +1,4 @@
+/** Joins class names, without those that do not hold. */
+export function classes(...names: (string | false | null | undefined)[]): string {
+  return names.filter(Boolean).join(" ");
+}

@@ -1,0 +1,26 @@
+/**
+ * The screens there are: a line each. A screen is the folder of its name, loaded when it is opened; its title is
+ * `screens.NAME` in each language’s `frame.json`, its own words are in its `NAME.json`.
+ */
+import { type LucideIcon, MessageSquare } from "lucide-react";
+import type { ComponentType } from "react";
+import type { Offer } from "@/api/server";
+
+export interface Screen {
+  name: string;
+  path: string; // `/home/NAME`; what follows it is the screen's own
+  icon: LucideIcon;
+  load: () => Promise<{ default: ComponentType }>;
+  /** Whether the server offers, to this caller, what the screen needs. Without it: always. */
+  available?: (offer: Offer) => boolean;
+  /** Not in the sidebar's list. */
+  unlisted?: boolean;
+}
+
+export const SCREENS: readonly Screen[] = [
+  { name: "chat", path: "/home/chat", icon: MessageSquare, load: () => import("./chat"), unlisted: true },
+];
+
+export function screensFor(offer: Offer | undefined): Screen[] {
+  return SCREENS.filter((screen) => !screen.available || (offer && screen.available(offer)));
+}
