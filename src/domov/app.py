@@ -177,8 +177,11 @@ class App:
         for id in left.files:
             with contextlib.suppress(OSError, NoSuchFile):
                 self.files.path(id).unlink()
+        for id in left.attachments:
+            await asyncio.to_thread(self.attachments.contents.remove, id)
         for conversation in left.conversations:
             await self.forget(conversation)
+        await asyncio.to_thread(self.chats.purge)
 
     def change_settings(self, changes: Mapping[str, Any], *, now: Mapping[str, Any]) -> None:
         """Writes settings to config.toml. now: those that hold from now on; the others do from the next start on."""

@@ -39,6 +39,7 @@ class Left:
 
     user: User
     files: tuple[str, ...]
+    attachments: tuple[str, ...]
     conversations: tuple[str, ...]
 
 
@@ -162,10 +163,10 @@ class Accounts:
     def delete(self, user: User) -> Left:
         """An account with everything that is its own. Raises NotPermitted for the last administrator."""
         with self.people.database.transaction() as connection:
-            files = owners.ids_of(connection, "files", user.id)
+            files, attachments = (owners.ids_of(connection, name, user.id) for name in ("files", "attachments"))
             names = owners.CONVERSATIONS
             conversations = [id for name in names for id in owners.ids_of(connection, name, user.id)]
             owners.forget(connection, user.id)
             self.people.delete(connection, user.id)
         owners.forget_folders(self.home, user.id)
-        return Left(user, tuple(files), tuple(conversations))
+        return Left(user, tuple(files), tuple(attachments), tuple(conversations))

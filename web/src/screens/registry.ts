@@ -2,7 +2,7 @@
  * The screens there are: a line each. A screen is the folder of its name, loaded when it is opened; its title is
  * `screens.NAME` in each language’s `frame.json`, its own words are in its `NAME.json`.
  */
-import { type LucideIcon, MessageSquare } from "lucide-react";
+import { type LucideIcon, MessageSquare, Settings } from "lucide-react";
 import type { ComponentType } from "react";
 import type { Offer } from "@/api/server";
 
@@ -19,6 +19,7 @@ export interface Screen {
 
 export const SCREENS: readonly Screen[] = [
   { name: "chat", path: "/home/chat", icon: MessageSquare, load: () => import("./chat"), unlisted: true },
+  { name: "settings", path: "/home/settings", icon: Settings, load: () => import("./settings") },
 ];
 
 export function screensFor(offer: Offer | undefined): Screen[] {

@@ -236,7 +236,8 @@ class Room:
         """The work counts as the caller's, whose limits hold for it, also when the request is over."""
         chats, attachments = self.kept(asked.chat.id), self.attachments(temporary=asked.chat.temporary)
         made = answer(self.domov, asked, attachments)
-        with acting_for(self.domov.access.caller_of(current().owner)):
+        caller = current()
+        with acting_for(self.domov.access.caller_of(caller.owner, caller.key if caller.user else "")):
             return self.answering.begin(chats.turns, turn, made, then=partial(self._entitle, asked))
 
     def _entitle(self, asked: Question, live: Live) -> None:
