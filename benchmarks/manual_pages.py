@@ -27,6 +27,7 @@ class Page:
     name: str  # ls.1
     question: str  # list directory contents
     text: str  # the description; the line that is the question is not in it
+    whole: str = ""  # all of the page, as Markdown
 
 
 def czech(folder: Path) -> dict[str, Page]:
@@ -78,7 +79,20 @@ def page_of(name: str, roff: str) -> Page | None:
     text = "\n".join(parts.get("description", []))
     if len(question) < 2 or len(question[1]) < 8 or len(text) < LEAST_CHARACTERS:
         return None
-    return Page(name, question[1].strip().rstrip("."), text)
+    return Page(name, question[1].strip().rstrip("."), text, whole_page(" - ".join(question), roff))
+
+
+def whole_page(title: str, roff: str) -> str:
+    """The page as a document with headings and paragraphs, as somebody would have it in a folder."""
+    lines = [f"# {title}"]
+    for line in roff.split("\n"):
+        if found := re.match(r"[.']\s*(S[Hh]|S[Ss])\s+(.*)", line):
+            lines += ["", f"{'##' if found[1] in ('SH', 'Sh') else '###'} {_plain(found[2]).strip(chr(34) + ' ')}", ""]
+        elif re.match(r"[.']\s*(TP|PP|P|LP|IP|HP|Pp|It|sp)\b", line):
+            lines.append("")
+        elif text := _line(line):
+            lines.append(text)
+    return "\n".join(lines)
 
 
 def _line(line: str) -> str:

@@ -10,7 +10,7 @@ import importlib.metadata
 import itertools
 import os
 import shutil
-from collections.abc import AsyncIterator, Hashable, Mapping
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -33,7 +33,7 @@ from domov.engine.placing import as_planned, smaller
 from domov.engine.protocol import Engine
 from domov.engine.scheduler import Row, Scheduler
 from domov.engine.states import States, forget, state_key
-from domov.errors import BadName, BadOption, EngineUnavailable, NoSuchFile, Refused
+from domov.errors import BadName, EngineUnavailable, Refused
 from domov.files import write_atomically
 from domov.hardware.cpu import affinity, read_cpu
 from domov.hardware.load import limited_group, read_load
@@ -61,12 +61,11 @@ from domov.store.models import Model, Models, now
 from domov.store.names import PathName, parse
 from domov.store.pull import Puller
 from domov.store.shape import ModelShape, shape_of
+from domov.tools.room import ToolRoom
 from domov.types import Happening, ModelNoted, Overflow, Spent
 
 if TYPE_CHECKING:
     from domov.access.access import Access
-    from domov.access.oidc import Oidc
-    from domov.access.people import User
     from domov.batches.files import Files
     from domov.batches.jobs import Jobs
     from domov.chats.answers import Answers
@@ -143,50 +142,8 @@ class App:
         from domov.access.access import Access
         from domov.access.audit import Audit
 
-        day = 86400.0
-        return Access(
-            lambda: self.database,
-            Audit(self.config.logs),
-            os.environ.get("DOMOV_API_KEY"),
-            home=self.config.home,
-            idle_seconds=self.config.session_idle_days * day,
-            longest_seconds=self.config.session_days * day,
-            exists=self.config.database.exists,
-        )
-
-    @cached_property
-    def oidc(self) -> "Oidc":
-        """Where people may log in, too. Raises BadOption where that is not set up."""
-        from domov.access.oidc import Oidc, Provider
-
-        config = self.config
-        if not config.oidc_issuer or not config.oidc_client_id:
-            raise BadOption("no other login is set up here", hint="set oidc_issuer and oidc_client_id")
-        provider = Provider(
-            config.oidc_issuer,
-            config.oidc_client_id,
-            config.oidc_client_secret,
-            config.oidc_groups_claim,
-            config.oidc_admins,
-        )
-        return Oidc(provider, self.outbound)
-
-    async def delete_user(self, user: "User") -> None:
-        """An account with everything that is its own. Raises NotPermitted for the last administrator."""
-        left = await asyncio.to_thread(self.access.accounts.delete, user)
-        for id in left.files:
-            with contextlib.suppress(OSError, NoSuchFile):
-                self.files.path(id).unlink()
-        for id in left.attachments:
-            await asyncio.to_thread(self.attachments.contents.remove, id)
-        for conversation in left.conversations:
-            await self.forget(conversation)
-        await asyncio.to_thread(self.chats.purge)
-
-    def change_settings(self, changes: Mapping[str, Any], *, now: Mapping[str, Any]) -> None:
-        """Writes settings to config.toml. now: those that hold from now on; the others do from the next start on."""
-        config.write(self.config.home / "config.toml", changes)
-        self.__dict__["config"] = replace(self.config, **now)
+        key, audit = os.environ.get("DOMOV_API_KEY"), Audit(self.config.logs)
+        return Access(lambda: self.database, audit, key, self.config, self.outbound)
 
     def _count_tokens(self, happening: Happening | Connection) -> None:
         if isinstance(happening, Spent) and "access" in self.__dict__:  # where nobody has called, nobody's are counted
@@ -282,7 +239,8 @@ class App:
     @cached_property
     def documents(self) -> "Documents":
         """The user's documents."""
-        from domov.documents.library import Documents  # numpy: only for those who have documents
+        from domov.access.callers import current
+        from domov.documents.library import Documents, Viewer  # numpy: only for those who have documents
 
         return Documents(
             self.config.documents,
@@ -290,7 +248,13 @@ class App:
             reranker=self._reranker,
             sandbox=self.config.sandbox,
             now=now,
+            viewer=lambda: Viewer(current().owner, admin=current().grant.covers("admin")),
         )
+
+    @cached_property
+    def tools(self) -> ToolRoom:
+        """The tools of servers that the user has added."""
+        return ToolRoom(self.config.home, self.outbound)
 
     async def watch_documents(self) -> None:
         """Keeps documents up to date until it is cancelled; does nothing where there are none, or it is not wanted."""
@@ -303,8 +267,7 @@ class App:
             await watch(self.documents, seconds=seconds)
 
     def close_documents(self) -> None:
-        """Closes their file, if it was ever opened."""
-        if "documents" in self.__dict__:
+        if "documents" in self.__dict__:  # it was opened
             self.documents.close()
 
     def _embedder(self, name: str | None) -> "Embedder | None":
@@ -321,14 +284,10 @@ class App:
     @asynccontextmanager
     async def outbound(self, *, silence_seconds: float = SILENCE_SECONDS) -> AsyncIterator[Outbound]:
         """The one door, for as long as the block lasts."""
-        ledger = self.config.logs / "outbound.jsonl"
-        async with Outbound(
-            ledger,
-            offline=self.config.offline,
-            silence_seconds=silence_seconds,
-            recorded=self.meter.tell,
-        ) as outbound:
-            yield outbound
+        ledger, offline = self.config.logs / "outbound.jsonl", self.config.offline
+        door = Outbound(ledger, offline=offline, silence_seconds=silence_seconds, recorded=self.meter.tell)
+        async with door:
+            yield door
 
     @asynccontextmanager
     async def puller(self) -> AsyncIterator[Puller]:

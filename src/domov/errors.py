@@ -15,6 +15,8 @@
         NoSuchAnswer        a kept answer that a request wants to go on from
         NoSuchFile          a file that was sent, or that a batch has written
         NoSuchBatch
+        NoSuchJob
+        NoSuchTool          a server of tools, or a call that waits for its user
       NoSuchKey           a caller's key
       NoSuchUser          an account
       NoSuchGroup
@@ -97,6 +99,12 @@ class NoSuchFile(NotFound): ...
 
 
 class NoSuchBatch(NotFound): ...
+
+
+class NoSuchJob(NotFound): ...
+
+
+class NoSuchTool(NotFound): ...
 
 
 class NoSuchKey(NotFound): ...

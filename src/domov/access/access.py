@@ -5,6 +5,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,14 +20,17 @@ from domov.access.invitations import Invitations
 from domov.access.keys import PREFIX, Grant, Key, Keys, digest_of
 from domov.access.limits import Buckets
 from domov.access.logins import Logins
+from domov.access.oidc import Oidc, provider_of
 from domov.access.passwords import Passwords
 from domov.access.people import People, User
 from domov.access.running import Running
 from domov.access.second_factor import SecondFactor
 from domov.access.sessions import DAY_SECONDS, Session, Sessions
 from domov.access.spending import USER_USAGE, Spending, Used
+from domov.config import Config
 from domov.database import Database
 from domov.errors import BadOption, DomovError, NoSuchKey, NotPermitted
+from domov.outbound import Outbound
 
 LEAST_SECRET_CHARACTERS = 16
 ENVIRONMENT = "environment"  # the id of the environment's key
@@ -39,10 +43,20 @@ class Access:
     database: Callable[[], Database]
     audit: Audit
     environment_key: str | None = None  # of DOMOV_API_KEY, for containers
-    home: Path = Path()
-    idle_seconds: float = 7 * DAY_SECONDS  # that a session lives without being used
-    longest_seconds: float = 30 * DAY_SECONDS
-    exists: Callable[[], bool] = lambda: True  # whether there is a database
+    config: Config = Config(Path())
+    outbound: Callable[[], AbstractAsyncContextManager[Outbound]] | None = None
+
+    @cached_property
+    def oidc(self) -> Oidc:
+        """Where people may log in, too. Raises BadOption where that is not set up."""
+        if self.outbound is None:
+            raise BadOption("no other login is set up here")
+        return Oidc(provider_of(self.config), self.outbound)
+
+    @property
+    def longest_seconds(self) -> float:
+        """That a session lives."""
+        return self.config.session_days * DAY_SECONDS
 
     @cached_property
     def own_secret(self) -> str:
@@ -76,11 +90,12 @@ class Access:
 
     @cached_property
     def sessions(self) -> Sessions:
-        return Sessions(self.database(), self.idle_seconds, self.longest_seconds)
+        return Sessions(self.database(), self.config.session_idle_days * DAY_SECONDS, self.longest_seconds)
 
     @cached_property
     def directory(self) -> Directory:
-        return Directory(lambda: self.people, lambda: self.sessions, self.exists)
+        exists = self.config.database.exists if self.config.home != Path() else lambda: True
+        return Directory(lambda: self.people, lambda: self.sessions, exists)
 
     @cached_property
     def accounts(self) -> Accounts:
@@ -92,7 +107,7 @@ class Access:
             Passwords(),
             Attempts(),
             self.audit,
-            self.home,
+            self.config.home,
             time.time,
         )
 

@@ -21,6 +21,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from domov.config import Config
 from domov.errors import BadOption, Broken, NotLoggedIn
 from domov.outbound import Outbound, check_status, is_loopback, read_body
 
@@ -38,6 +39,19 @@ class Provider:
     client_secret: str = ""
     groups_claim: str = "groups"
     admins: tuple[str, ...] = ()  # values of that claim that make an administrator
+
+
+def provider_of(config: Config) -> Provider:
+    """The one that is set. Raises BadOption where none is."""
+    if not config.oidc_issuer or not config.oidc_client_id:
+        raise BadOption("no other login is set up here", hint="set oidc_issuer and oidc_client_id")
+    return Provider(
+        config.oidc_issuer,
+        config.oidc_client_id,
+        config.oidc_client_secret,
+        config.oidc_groups_claim,
+        config.oidc_admins,
+    )
 
 
 @dataclass(frozen=True, slots=True)

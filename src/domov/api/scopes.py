@@ -34,14 +34,13 @@ GET POST DELETE   /api/domov/keys/*
 GET POST          /slots
 GET POST          /slots/*
 POST              /api/domov/documents
-DELETE            /api/domov/documents/*
 """
 # What changes, fetches or ends models for everybody, or makes connections, or tells of all that goes on.
 MODELS = """
 GET               /metrics
 POST              /lora-adapters
-GET               /api/domov/documents
-GET POST PUT      /api/domov/documents/*
+GET POST          /api/domov/jobs
+GET POST DELETE   /api/domov/jobs/*
 GET               /api/domov/machine
 GET               /api/domov/fit
 POST              /api/domov/unload
@@ -110,6 +109,11 @@ GET POST          /api/domov/session/keys
 POST DELETE       /api/domov/session/keys/*
 GET DELETE        /api/domov/sessions
 DELETE            /api/domov/sessions/*
+GET               /api/domov/models/*
+GET               /api/domov/documents
+GET POST PUT DELETE /api/domov/documents/*
+GET               /api/domov/tools
+GET POST          /api/domov/tools/*
 GET               /api/domov/loaded
 GET               /api/domov/page
 POST              /api/domov/load

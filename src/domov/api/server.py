@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import client, documents, errors, keys, loaded, metrics, model_list, page
+from domov.api import cards, client, documents, errors, jobs, keys, loaded, metrics, model_list, page, tools
 from domov.api.admission import Admission
 from domov.api.anthropic import routes as anthropic
 from domov.api.chats import routes as chats
@@ -46,31 +46,15 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     figures = figures or Metrics()
     domov.meter.add(figures.note)
 
-    batches, room = Batches(domov), Room(domov)
+    batches, room, long_work = Batches(domov), Room(domov), jobs.Jobs(domov)
     api = FastAPI(
         title="Domov",
-        lifespan=lambda _: _life(domov, batches, room),
+        lifespan=lambda _: _life(domov, batches, room, long_work),
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
     )
-    api.include_router(model_list.router(domov))
-    api.include_router(openai.router(domov))
-    api.include_router(openai_batches.router(domov, batches), tags=["OpenAI"])
-    api.include_router(ollama.router(domov))
-    api.include_router(anthropic.router(domov))
-    api.include_router(kobold.router(domov))
-    api.include_router(lmstudio.router(domov))
-    api.include_router(llamacpp.router(domov))
-    api.include_router(loaded.router(domov))
-    api.include_router(own.router(domov))
-    api.include_router(administration.router(domov))
-    api.include_router(documents.router(domov))
-    api.include_router(chats.router(domov, room))
-    api.include_router(keys.router(domov))
-    api.include_router(metrics.router(domov, figures))
-    api.include_router(reference.router())
-    api.include_router(page.router(domov))
+    _include(api, domov, figures, batches, room, long_work)
     describe(api)
 
     @api.get("/healthz", tags=["Domov"])
@@ -100,10 +84,10 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
 
 
 @asynccontextmanager
-async def _life(domov: App, batches: Batches, room: Room) -> AsyncIterator[None]:
+async def _life(domov: App, batches: Batches, room: Room, long_work: jobs.Jobs) -> AsyncIterator[None]:
     """What goes on beside requests, for as long as the server runs."""
     watching = [asyncio.ensure_future(each) for each in (domov.watch_documents(), domov.access.watch())]
-    async with batches.running(), room.open():
+    async with batches.running(), room.open(), long_work.running():
         yield
     for each in watching:
         each.cancel()
@@ -112,6 +96,26 @@ async def _life(domov: App, batches: Batches, room: Room) -> AsyncIterator[None]
     domov.close_documents()
     await domov.access.spending.write()
     await domov.access.user_spending.write()
+
+
+def _include(api: FastAPI, domov: App, figures: Metrics, batches: Batches, room: Room, long_work: jobs.Jobs) -> None:
+    """All routes."""
+    api.include_router(model_list.router(domov))
+    api.include_router(openai.router(domov))
+    api.include_router(openai_batches.router(domov, batches), tags=["OpenAI"])
+    api.include_router(ollama.router(domov))
+    api.include_router(anthropic.router(domov))
+    api.include_router(kobold.router(domov))
+    api.include_router(lmstudio.router(domov))
+    api.include_router(llamacpp.router(domov))
+    for part in (loaded, own, documents, tools, cards, keys):
+        api.include_router(part.router(domov))
+    api.include_router(administration.router(domov))
+    api.include_router(chats.router(domov, room))
+    api.include_router(jobs.router(domov, long_work))
+    api.include_router(metrics.router(domov, figures))
+    api.include_router(reference.router())
+    api.include_router(page.router(domov))
 
 
 def run(domov: App, listeners: Sequence[Listener]) -> None:

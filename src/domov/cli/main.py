@@ -34,6 +34,7 @@ COMMANDS = {
     "evaluate": ("domov.cli.evaluate:evaluate", "how good a model is, and what quantizing cost it"),
     "shrink": ("domov.cli.shrink:shrink", "the best model within a size, or the smallest within a loss"),
     "compare": ("domov.cli.compare:compare", "ask two models the same questions"),
+    "jobs": ("domov.cli.jobs:jobs", "the long work that the server does: watch it, pause it, end it"),
     "rm": ("domov.cli.rm:rm", "remove a model"),
     "create": ("domov.cli.create:create", "make a model of a Modelfile"),
     "cp": ("domov.cli.cp:cp", "give a model a second name"),

@@ -84,14 +84,18 @@ def enable(name: str) -> None:
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 def delete(name: str, yes: bool) -> None:
-    """Delete NAME with everything that is their own: chats, files, batches, answers, stories, keys."""
+    """Delete NAME with everything that is their own: chats, documents, files, batches, answers, stories, keys."""
+    from domov.api.domov.deleting import delete_user  # slow to import
+
     domov = app.load()
     user = domov.access.people.get(name)
     if not yes:
         click.confirm(
-            f"Delete {user.name} with all their chats, files and keys? It can't be undone", abort=True, err=True
+            f"Delete {user.name} with all their chats, documents, files and keys? It can't be undone",
+            abort=True,
+            err=True,
         )
-    asyncio.run(domov.delete_user(user))
+    asyncio.run(delete_user(domov, user))
     _note(domov, "delete", user)
     say(f"{user.name} is deleted")
 

@@ -28,7 +28,7 @@ from domov.optimize.quantize import Workshop
 from domov.optimize.questions import LANGUAGES, Question
 from domov.optimize.texts import Text
 from domov.store.download import check_room
-from domov.store.models import Model, now
+from domov.store.models import Model, Models, now
 
 CHUNKS = 16  # of 512 tokens, half of them scored
 EFFORT = Effort(prompt_tokens=(512,), answer_tokens=64, clients=1, rounds=3)
@@ -60,8 +60,7 @@ async def evaluate(
 ) -> AsyncGenerator[Progress | Warned | Card, None]:
     """How it gets on, and last the card. Raises BadInput for a text that is too short, or for another tokenizer."""
     for model in filter(None, (exam.model, exam.parent)):
-        if model.shape().task != "chat":
-            raise BadInput(f"{model.name} writes no text: it can't be judged so", hint="choose a model for chat")
+        check_writes(model)
     notes, parent, own, answers = list(_notes(exam)), [], [], []  # type: ignore[var-annotated]
     for note in notes:
         yield Warned(note)
@@ -84,6 +83,12 @@ async def evaluate(
         speed = await measured(open_engine(exam.model), exam.model.name)
     found = {"answers": answers[0] if answers else (), "speed": speed, "notes": tuple(notes)}
     yield _card(exam, shop, machine, own[0], parent[0] if parent else None, **found)
+
+
+def check_writes(model: Model) -> None:
+    """Raises BadInput for a model that makes vectors or ranks."""
+    if model.shape().task != "chat":
+        raise BadInput(f"{model.name} writes no text: it can't be judged so", hint="choose a model for chat")
 
 
 async def passed(steps: AsyncGenerator[Any, None], results: list[Any]) -> AsyncGenerator[Progress | Warned, None]:
@@ -125,7 +130,7 @@ async def score(
             if isinstance(event, Done):
                 yield Scored(**event.result)
             else:
-                yield Progress(f"{model.name}: {event.step}", event.done, event.total, "tokens")
+                yield Progress(f"{model.name}: {event.step}", event.done, event.total, "tokens", event.figures)
 
 
 async def _answers(
@@ -170,6 +175,13 @@ async def measured(engine: Engine, name: str) -> Speed:
 
 def _estimate(figure: Figure) -> figures.Estimate:
     return figures.Estimate(figure.median, figure.lowest, figure.highest)
+
+
+def parent_of(model: Model, models: Models) -> Model | None:
+    """The model that this one was made of, if it is here under its name still."""
+    lineage = model.manifest.lineage
+    parent = models.find(lineage.parent) if lineage else None
+    return parent if parent and lineage and parent.manifest.digest == lineage.parent_digest else None
 
 
 def keep(card: Card, model: Model, shop: Workshop) -> Model | None:

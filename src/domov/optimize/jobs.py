@@ -68,7 +68,7 @@ def _score(told: Table, tell: Telling) -> Any:
     keep = Record(Path(told["keep"]), vocabulary=llama.vocabulary_size, mode="wb") if told["keep"] else None
     parent = Record(Path(told["parent"]), vocabulary=llama.vocabulary_size, mode="rb") if told["parent"] else None
     for number, chunk in enumerate(chunks):
-        tell(number * CHUNK_TOKENS, len(chunks) * CHUNK_TOKENS, step="reading the text")
+        tell(number * CHUNK_TOKENS, len(chunks) * CHUNK_TOKENS, step="reading the text", **scores.so_far())
         logits = llama.read([started(chunk, llama.first_token)], [CHUNK_TOKENS // 2])
         scores.add(logits[:-1], chunk[CHUNK_TOKENS // 2 + 1 :], keep=keep, parent=parent)
     for record in filter(None, (keep, parent)):

@@ -31,10 +31,11 @@ class Telling:
     write: Callable[[Table], None]
     _next: float = 0.0
 
-    def __call__(self, done: int, total: int | None = None, *, step: str = "") -> None:
+    def __call__(self, done: int, total: int | None = None, *, step: str = "", **figures: float) -> None:
+        """figures  numbers of this moment, for a curve"""
         if (moment := time.monotonic()) >= self._next or done == total:
             self._next = moment + TELL_SECONDS
-            self.write({"done": done, "total": total, "step": step})
+            self.write({"done": done, "total": total, "step": step, "figures": figures})
 
 
 Job = Callable[[Table, Telling], Any]

@@ -144,7 +144,8 @@ async def test_who_is_disabled_here_does_not_get_in_there(guarded: Guarded, prov
 
 
 async def test_offline_nobody_is_asked_elsewhere(guarded: Guarded, provider: Provider) -> None:
-    guarded.domov.change_settings({"offline": True}, now={"offline": True})
+    anna = Browser(guarded).enter(guarded.domov.access.people.get("anna"))
+    assert (await anna.ask("PATCH", "/api/domov/settings", {"settings": {"offline": True}})).status == 200
     before = len(provider.asked)
     assert "offline" in failed(await Browser(guarded).ask("GET", "/api/domov/oidc/start"))
     assert len(provider.asked) == before
@@ -153,4 +154,4 @@ async def test_offline_nobody_is_asked_elsewhere(guarded: Guarded, provider: Pro
 def test_an_issuer_without_tls_is_refused(tmp_path: Path) -> None:
     settings = {"DOMOV_OIDC_ISSUER": "http://idp.example.org", "DOMOV_OIDC_CLIENT_ID": "x", "DOMOV_HOME": str(tmp_path)}
     with pytest.raises(BadOption, match="oidc_issuer"):
-        _ = app.App(config.load(settings)).oidc
+        _ = app.App(config.load(settings)).access.oidc

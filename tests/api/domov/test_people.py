@@ -80,9 +80,17 @@ async def test_with_an_account_go_its_files_and_stories_and_keys(guarded: Guarde
     file = (await emil.ask("POST", "/v1/files", form, kind)).json["id"]
     assert (guarded.home / "files" / file).exists()
     await emil.ask("POST", "/api/extra/data/save", {"slot": 0, "title": "mine", "data": "once"})
+    chat = (await emil.ask("POST", "/api/domov/chats", {"title": "Boiler"})).json["id"]
+    kind = ("content-type", "application/octet-stream")
+    sent = await emil.ask("PUT", "/api/domov/documents/notes/files/a.txt", b"the boiler is warm", kind)
+    assert sent.status == 200, sent
+    assert (await anna.ask("GET", f"/api/domov/chats/{chat}")).status == 404
+    assert "notes" not in (await anna.ask("GET", "/api/domov/documents")).body.decode()
     assert (await anna.ask("DELETE", "/api/domov/users/emil")).json["deleted"] is True
     assert not (guarded.home / "files" / file).exists()
     assert list((guarded.home / "stories").glob("user_*")) == []
+    assert list((guarded.home / "documents" / "files").rglob("a.txt")) == []
+    assert b"Boiler" not in (guarded.home / "domov.db").read_bytes()
     assert (await guarded.ask("GET", "/v1/models", key=key)).status == 401
     assert (await emil.ask("GET", "/v1/models")).status == 401
     assert (await anna.ask("DELETE", "/api/domov/users/emil")).status == 404

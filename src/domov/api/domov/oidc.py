@@ -26,7 +26,7 @@ def router(domov: App) -> APIRouter:
         if not domov.access.directory.asks_who():
             return _failed("there are no accounts here yet: make an administrator first")
         try:
-            address, state = await domov.oidc.begin(_callback(request))
+            address, state = await domov.access.oidc.begin(_callback(request))
         except DomovError as error:
             return _failed(error.message)
         answer = RedirectResponse(address, 302)
@@ -47,7 +47,7 @@ def router(domov: App) -> APIRouter:
                 raise NotLoggedIn(f"the provider says: {ascii(error[:100])[1:-1]}")
             if not mine or not hmac.compare_digest(mine.encode(), state.encode()):
                 raise NotLoggedIn("this login was begun in another browser")
-            claims = await domov.oidc.finish(state=state, code=code, issuer=iss)
+            claims = await domov.access.oidc.finish(state=state, code=code, issuer=iss)
             accounts, address = domov.access.accounts, current().address
             create = domov.config.oidc_create_accounts
             user = await asyncio.to_thread(lambda: accounts.of_claims(claims, create=create))

@@ -10,6 +10,7 @@ from domov.access.callers import current, tell
 from domov.access.keys import Grant, Scope
 from domov.access.passwords import checked
 from domov.access.people import Role
+from domov.api.domov import deleting
 from domov.api.domov.session import Body, Name, Password
 from domov.api.keys import Limit
 from domov.app import App
@@ -94,10 +95,10 @@ def _add_users(routes: APIRouter, domov: App) -> None:
 
     @routes.delete("/users/{user}")
     async def delete_user(user: str) -> dict[str, Any]:
-        """Deletes an account with all that is its own: chats, files, batches, answers, stories, keys, sessions."""
+        """Deletes an account with all that is its own: chats, documents, files, batches, answers, stories, keys."""
         found = await asyncio.to_thread(domov.access.people.get, user)
         tell(user=found.id, user_name=found.name)
-        await domov.delete_user(found)
+        await deleting.delete_user(domov, found)
         return {"id": found.id, "name": found.name, "deleted": True}
 
 

@@ -4,7 +4,7 @@ What would let an administrator of the page run programs or read files of this c
 """
 
 import os
-from dataclasses import Field
+from dataclasses import Field, replace
 from typing import Any
 
 from fastapi import APIRouter
@@ -13,7 +13,7 @@ from pydantic import Field as Bound
 
 from domov.access.callers import tell
 from domov.app import App
-from domov.config import SETTINGS, in_file
+from domov.config import SETTINGS, in_file, write
 from domov.errors import BadOption
 from domov.options import KINDS, checked
 
@@ -49,7 +49,8 @@ def router(domov: App) -> APIRouter:
         known = {setting.name: setting for setting in SETTINGS}
         changes = {name: _checked(known, name, value) for name, value in body.settings.items()}
         now = {name: known[name].default if value is None else value for name, value in changes.items() if name in NOW}
-        domov.change_settings(changes, now=now)
+        write(domov.config.home / "config.toml", changes)
+        domov.__dict__["config"] = replace(domov.config, **now)  # frozen for everybody else
         tell(settings=", ".join(f"{name} = {value}" for name, value in changes.items())[:500])
         written = in_file(domov.config.home / "config.toml")
         return {"settings": [_row(domov, known[name], written) for name in changes]}
