@@ -17,6 +17,7 @@
         NoSuchBatch
         NoSuchJob
         NoSuchTool          a server of tools, or a call that waits for its user
+        NoSuchDownload
       NoSuchKey           a caller's key
       NoSuchUser          an account
       NoSuchGroup
@@ -105,6 +106,9 @@ class NoSuchJob(NotFound): ...
 
 
 class NoSuchTool(NotFound): ...
+
+
+class NoSuchDownload(NotFound): ...
 
 
 class NoSuchKey(NotFound): ...
