@@ -71,11 +71,12 @@ export function Editor({ id, open, prepared }: { id: string; open: OpenStory; pr
               {t("write")}
             </Button>
           )}
-          <IconButton icon={RefreshCw} label={t("retry")} disabled={!tries.length || still} onClick={retry} />
+          <IconButton small icon={RefreshCw} label={t("retry")} disabled={!tries.length || still} onClick={retry} />
           {tries.length > 1 && <Tries open={open} tries={tries} disabled={still} />}
           <span className="flex-1" />
           <Status open={open} />
           <IconButton
+            small
             icon={Undo2}
             label={t("undo")}
             keys="Mod+Z"
@@ -83,6 +84,7 @@ export function Editor({ id, open, prepared }: { id: string; open: OpenStory; pr
             onClick={() => open.story?.undo && open.show(open.story.undo.current)}
           />
           <IconButton
+            small
             icon={Redo2}
             label={t("redo")}
             keys="Mod+Shift+Z"

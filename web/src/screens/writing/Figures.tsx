@@ -95,8 +95,8 @@ function Chances({ token, onChoose }: { token: TokenFigure; onChoose: (word: str
       aria-label={t("figures.chances")}
       className="max-h-[38%] shrink-0 overflow-y-auto border-t border-line bg-side px-5 py-3"
     >
-      <p className="mx-auto max-w-[72ch] pb-1 text-small text-text-2">{t("figures.choose")}</p>
-      <ul className="mx-auto grid max-w-[72ch] gap-x-6 sm:grid-cols-2">
+      <p className="mx-auto max-w-[680px] px-2 pb-1 text-small text-text-2">{t("figures.choose")}</p>
+      <ul className="mx-auto grid max-w-[680px] gap-x-6 sm:grid-cols-2">
         {others.map((other) => (
           <li key={other.text}>
             <button
