@@ -179,6 +179,15 @@ def test_a_gap_is_filled(client: openai.OpenAI, able: Server) -> None:
     assert told["content"] and told["tokens_predicted"] == 4 and told["stop_type"] == "limit"
 
 
+NO_SCHEMAS: list[dict[str, Any]] = [{"type": "nonsense"}, {"$ref": "#/nowhere"}, {"anyOf": 3}, {"properties": 5}]
+
+
+@pytest.mark.parametrize("schema", NO_SCHEMAS)
+def test_what_is_no_schema_is_not_left_out_in_silence(client: openai.OpenAI, schema: dict[str, Any]) -> None:
+    with pytest.raises(openai.BadRequestError, match="schema"):
+        client.completions.create(model="plain", prompt="x", max_tokens=2, extra_body={"json_schema": schema})
+
+
 @pytest.mark.parametrize("more", [{"best_of": 3}, {"echo": True, "logprobs": 1}, {"n": 200}, {"prompt": [[]]}])
 def test_what_completions_can_not_honour_is_refused(client: openai.OpenAI, more: dict[str, Any]) -> None:
     with pytest.raises(openai.BadRequestError):

@@ -21,6 +21,10 @@ BOMBS: list[dict[str, Any]] = [
     {"properties": {f"p{n}": {} for n in range(MOST_PROPERTIES + 1)}},
     {"type": "string", "pattern": "^" + "(" * 1000 + ")" * 1000 + "$"},
     {"type": "string", "pattern": "^" + "a" * 3000 + "$"},
+    {"type": "string", "pattern": "(("},
+    {"type": "string", "pattern": "a)("},
+    {"type": "string", "pattern": "(a)[b"},
+    {"type": "object", "required": "x"},
 ]
 GRAMMARS = [
     "root ::= " + "(" * 100_000,
@@ -44,6 +48,7 @@ def test_a_grammar_that_is_too_much_is_refused(grammar: str) -> None:
 def test_what_people_use_is_taken() -> None:
     check_grammar('root ::= "(((" item* # (((\nitem ::= [()|] | "a\\"|(" ("b" | "c")?\n')
     check_schema({"type": "object", "properties": {"x": {"enum": TOO_MANY[1:]}, "y": {"$ref": "#"}}}, what="it")
+    check_schema({"pattern": r"\(a[)]", "properties": {"required": {"type": "string"}}, "required": ["a"]}, what="it")
     check_schema({"enum": 3, "properties": 4, "pattern": 5, "anyOf": None}, what="it")  # the engine says what it thinks
 
 

@@ -41,6 +41,8 @@ async def _events(
     if any(request.sampling.banned_texts):
         return await _without_banned(connection, request, extra)
     if isinstance(request, CompletionRequest):
+        if request.json_schema:
+            await _check_schema(connection, request.json_schema)
         prompt = await _around_gap(connection, request) if request.suffix is not None else None
         fields = completion_fields(request, traits, prompt=prompt)
         reader = CompletionReader(alternatives=request.top_logprobs)
@@ -48,6 +50,12 @@ async def _events(
     fields = chat_fields(request, traits)
     calls = CallReader(words=request.json_schema is None) if held_by_us(request, traits) else None
     return connection.events("/v1/chat/completions", {**fields, **extra}, ChatReader(calls))
+
+
+async def _check_schema(connection: Connection, schema: Mapping[str, Any]) -> None:
+    """Raises BadRequest for what is no schema: /completion leaves such a one out in silence, the chat's routes tell."""
+    form = {"type": "json_schema", "json_schema": {"schema": schema}}
+    await connection.ask("/apply-template", {"messages": [{"role": "user", "content": "?"}], "response_format": form})
 
 
 async def rendered(connection: Connection, request: ChatRequest) -> str:

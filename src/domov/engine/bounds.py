@@ -50,11 +50,26 @@ def check_schema(schema: Any, *, what: str) -> None:
         references += "$ref" in part
         if isinstance(properties := part.get("properties"), dict):
             _at_most("properties in one object", len(properties), MOST_PROPERTIES, what=what)
+        if not isinstance(part.get("required", []), list | dict | bool):  # a property may have the name, too
+            raise BadRequest(f"{what} has a required that is no list", hint="it lists names of properties")
         if isinstance(pattern := part.get("pattern"), str):
+            _check_closed(pattern, what=what)
             _at_most("characters in one pattern", len(pattern), MOST_PATTERN_CHARACTERS, what=what)
             _at_most("nested brackets in one pattern", levels_of(pattern), MOST_LEVELS, what=what)
     _at_most("alternatives", alternatives, MOST_ALTERNATIVES, what=what)
     _at_most("references", references, MOST_RULES, what=what)
+
+
+def _check_closed(pattern: str, *, what: str) -> None:
+    """Raises BadRequest: what llguidance can't read, llama-server leaves out in silence."""
+    bare = re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]", "", pattern, flags=re.DOTALL)
+    level = 0
+    for bracket in re.findall(r"[()\[\\]", bare):
+        level += {"(": 1, ")": -1}.get(bracket, 2**31)
+        if level < 0:
+            break
+    if level:
+        raise BadRequest(f"{what} has a pattern whose brackets don't match: {ascii(pattern[:100])[1:-1]}")
 
 
 def _at_most(things: str, count: int, most: int, *, what: str) -> None:

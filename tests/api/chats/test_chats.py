@@ -1,55 +1,17 @@
 """Chats over HTTP, with a model that gives back what it is told."""
 
-import json
 import time
 from collections.abc import Iterator
-from typing import Any
 
-import httpx2
 import pytest
 
+from tests.api.chats.client import Client
 from tests.api.conftest import LITTLE, Server
-
-Table = dict[str, Any]
-
-
-class Client:
-    def __init__(self, url: str) -> None:
-        self.http = httpx2.Client(base_url=f"{url}/api/domov", timeout=30)
-
-    def ask(self, method: str, path: str, body: Table | None = None, *, status: int = 200) -> Any:
-        answer = self.http.request(method, path, json=body)
-        assert answer.status_code == status, answer.text
-        return answer.json() if answer.content else None
-
-    def chat(self, **fields: Any) -> str:
-        id: str = self.ask("POST", "/chats", {"model": LITTLE, **fields}, status=201)["id"]
-        return id
-
-    def said(self, chat: str, content: str, parent: str | None = None, **more: Any) -> tuple[Table, list[Table]]:
-        """A question and its answers, when they are done."""
-        body = {"parent_id": parent, "content": content, **more}
-        told = self.ask("POST", f"/chats/{chat}/messages", body, status=201)
-        return told["question"], [self.done(chat, answer["id"]) for answer in told["answers"]]
-
-    def done(self, chat: str, message: str) -> Table:
-        last: Table = self.events(chat, message)[-1][1]
-        return last
-
-    def events(self, chat: str, message: str, after: int = 0) -> list[tuple[str, Table]]:
-        text = self.http.get(f"/chats/{chat}/messages/{message}/events", params={"after": after}).text
-        found = [block.split("\n") for block in text.split("\n\n") if block.startswith("event:")]
-        return [(lines[0][7:], json.loads(lines[-1][6:])) for lines in found]
-
-    def attached(self, name: str, content: bytes, *, status: int = 201, **query: Any) -> Any:
-        answer = self.http.post("/attachments", files={"file": (name, content)}, params=query)
-        assert answer.status_code == status, answer.text
-        return answer.json()
 
 
 @pytest.fixture(scope="module")
 def client(fake: Server) -> Iterator[Client]:
-    client = Client(fake.url)
+    client = Client(fake.url, LITTLE)
     yield client
     client.http.close()
 
