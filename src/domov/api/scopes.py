@@ -96,7 +96,7 @@ GET               /api/domov/page
 POST              /api/domov/load
 POST              /api/domov/forget
 GET POST          /api/domov/chats
-GET POST PATCH DELETE /api/domov/chats/*
+GET POST PUT PATCH DELETE /api/domov/chats/*
 POST              /api/domov/attachments
 GET               /api/domov/attachments/*
 GET POST          /api/domov/assistants
