@@ -21,26 +21,34 @@ export const Markdown = memo(function Markdown({ text, live = false }: { text: s
   const growing = useRef<Growing>(null);
   growing.current ??= new Growing();
   const blocks = growing.current.blocks(text);
+  let level = 1; // titles stand below those of the page, and no level is left out
   return (
     <div className="prose">
-      {blocks.map((token, at) => (
-        <Block key={at} token={token} live={live && at === blocks.length - 1} />
-      ))}
+      {blocks.map((token, at) => {
+        if (token.type === "heading") level = Math.min(token.depth + 1, level + 1, 6);
+        return <Block key={at} token={token} live={live && at === blocks.length - 1} level={level} />;
+      })}
     </div>
   );
 });
 
-const same = (a: { token: Token; live?: boolean }, b: { token: Token; live?: boolean }) =>
-  a.token.raw === b.token.raw && a.token.type === b.token.type && a.live === b.live;
+interface Drawn {
+  token: Token;
+  live?: boolean;
+  level?: number;
+}
 
-const Block = memo(function Block({ token, live }: { token: Token; live?: boolean }): ReactNode {
+const same = (a: Drawn, b: Drawn) =>
+  a.token.raw === b.token.raw && a.token.type === b.token.type && a.live === b.live && a.level === b.level;
+
+const Block = memo(function Block({ token, live, level }: Drawn): ReactNode {
   switch (token.type) {
     case "paragraph":
       return <p>{inline(token.tokens)}</p>;
     case "text":
       return <p>{token.tokens ? inline(token.tokens) : decoded(token.text)}</p>;
     case "heading":
-      return <Heading token={token as Tokens.Heading} />;
+      return <Heading token={token as Tokens.Heading} level={level ?? 6} />;
     case "code":
       return <Code text={token.text} language={token.lang ?? ""} live={live ?? false} />;
     case "list":
@@ -71,9 +79,8 @@ function Blocks({ tokens }: { tokens: Token[] }) {
   return tokens.map((token, at) => <Block key={at} token={token} />);
 }
 
-/** Titles of an answer stand below those of the page. */
-function Heading({ token }: { token: Tokens.Heading }) {
-  const Tag = (["h2", "h3", "h4", "h5", "h6", "h6"] as const)[token.depth - 1] ?? "h6";
+function Heading({ token, level }: { token: Tokens.Heading; level: number }) {
+  const Tag = (["h2", "h3", "h4", "h5", "h6"] as const)[level - 2] ?? "h6";
   return <Tag>{inline(token.tokens)}</Tag>;
 }
 

@@ -25,11 +25,7 @@ export function Composer({ state }: { state: ChatState }) {
   const box = useBox(state.chat?.id ?? "", text);
   const picker = useRef<HTMLInputElement>(null);
   const ready =
-    (text.trim() !== "" || uploads.ready.length > 0) &&
-    !uploads.waiting &&
-    !running &&
-    !pending &&
-    state.model !== null;
+    (text.trim() !== "" || uploads.ready.length > 0) && !uploads.waiting && !running && !pending && !state.noModel;
 
   const send = async () => {
     if (!ready) return;

@@ -6,7 +6,7 @@ import { queries } from "@/api/server";
 import type { Attachment, Chat, Message, Settings, WholeChat } from "./chats";
 import * as chats from "./chats";
 import { followAll } from "./live";
-import { firstModel, rememberModel, useChatModels } from "./models";
+import { chatModelsQuery, firstModel, rememberModel, useChatModels } from "./models";
 import { leafBelow, pathTo, type Step, without } from "./tree";
 
 export interface Pending {
@@ -24,6 +24,7 @@ export interface ChatState {
   pending: Pending | null; // a question on its way to the server
   failure: unknown; // of what was tried last
   model: string | null;
+  noModel: boolean; // there is none to ask
   settings: Settings;
   temporary: boolean;
   actions: ChatActions;
@@ -85,12 +86,13 @@ export function useChat(id: string | null): ChatState {
       attempt(async () => {
         setPending({ content, attachments });
         try {
-          const here: Chat = chat ?? (await chats.create({ model, settings, temporary }));
+          const name = model ?? firstModel(await queries.ensureQueryData(chatModelsQuery)); // asked before they are known
+          const here: Chat = chat ?? (await chats.create({ model: name, settings, temporary }));
           const asking = {
             parent_id: parent,
             content,
             attachments: attachments.map((one) => one.id),
-            ...(model ? { models: [model] } : {}),
+            ...(name ? { models: [name] } : {}),
           };
           const { question, answers } = await chats.post(here.id, asking).catch(async (error) => {
             if (!chat) await chats.remove(here.id).catch(() => undefined); // nothing of it is left behind
@@ -163,6 +165,7 @@ export function useChat(id: string | null): ChatState {
     pending,
     failure: failed?.in === id ? failed.error : null,
     model,
+    noModel: models?.length === 0,
     settings,
     temporary,
     actions,
