@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from domov.errors import BadOption, HomeUnusable
+from domov.files import write_atomically
 from domov.options import ModelOptions, checked, checked_options, setting
 
 ALL_MODELS = "*"  # the table whose options hold for every model
@@ -194,6 +195,17 @@ def _from_file(path: Path) -> dict[str, Any]:
         if key not in known:
             raise BadOption(f"unknown setting in {path}: {key}", hint=f"the settings are: {', '.join(sorted(known))}")
     return values | {key: checked(known[key], value, name=key) for key, value in table.items()}
+
+
+def keep(home: Path, name: str, value: Any) -> None:
+    """Writes one setting into config.toml; the rest of the file stays as it is. Raises BadOption, HomeUnusable."""
+    import tomlkit  # for those who change settings
+
+    path = home / "config.toml"
+    _from_file(path)  # one that is not understood is not touched
+    table = tomlkit.parse(path.read_text("utf-8") if path.exists() else "")
+    table[name] = checked(next(f for f in SETTINGS if f.name == name), value, name=name)
+    write_atomically(path, tomlkit.dumps(table).encode())
 
 
 def _models(tables: Any) -> dict[str, Mapping[str, Any]]:

@@ -14,6 +14,9 @@
         NoSuchAnswer        a kept answer that a request wants to go on from
         NoSuchFile          a file that was sent, or that a batch has written
         NoSuchBatch
+        NoSuchJob
+        NoSuchTool          a server of tools, or a call that waits for its user
+        NoSuchDownload
       NoSuchKey           a caller's key
       NoServer            no `domov serve` runs with this home
       Refused             allowed in principle, not here and now
@@ -87,6 +90,15 @@ class NoSuchFile(NotFound): ...
 
 
 class NoSuchBatch(NotFound): ...
+
+
+class NoSuchJob(NotFound): ...
+
+
+class NoSuchTool(NotFound): ...
+
+
+class NoSuchDownload(NotFound): ...
 
 
 class NoSuchKey(NotFound): ...

@@ -61,6 +61,7 @@ class Settings(BaseModel):
     system: Text = ""
     options: Options = {}
     documents: bool | Names = []
+    tools: bool | Names = []  # of these servers; not in answers from documents
     assistant: Name | None = None
     title: Literal["words", "auto"] = "words"
     story: StorySettings | None = None

@@ -1,0 +1,85 @@
+/** What the server tells of the user's documents. */
+import { queryOptions } from "@tanstack/react-query";
+import { query, request } from "@/api/client";
+
+export interface Collection {
+  name: string;
+  paused: boolean;
+  roots: string[];
+  waiting: number;
+  read: number;
+  failed: number;
+  waiting_bytes: number;
+  passages: number;
+  embedded: number;
+  failures: { path: string; reason: string }[];
+}
+
+export interface Stage {
+  step: string; // looking, reading, embedding, or who is waited for
+  done: number;
+  left: number;
+  seconds_left: number | null;
+  name: string;
+}
+
+export interface Status {
+  collections: Collection[];
+  stage: Stage | null;
+  problem: string;
+}
+
+export interface Passage {
+  passage: number;
+  score: number;
+  ranks: Record<string, number>;
+  cosine: number | null;
+  relevance: number | null;
+  file: string;
+  path: string;
+  collection: string;
+  title: string;
+  titles: string[];
+  text: string;
+  page: number | null;
+  line: number | null;
+}
+
+const OWN = "/api/domov/documents";
+const BUSY_MS = 1000;
+const IDLE_MS = 5000;
+
+export const statusQuery = queryOptions({
+  queryKey: ["documents"],
+  queryFn: ({ signal }) => request<Status>(OWN, { signal }),
+  staleTime: 500,
+  refetchInterval: ({ state }) => (state.data?.stage ? BUSY_MS : IDLE_MS),
+});
+
+export const searchQuery = (text: string, collection: string) =>
+  queryOptions({
+    queryKey: ["documents", "search", text, collection],
+    queryFn: async ({ signal }) => {
+      const body = { query: text, count: 10, collections: collection ? [collection] : [] };
+      return (await request<{ references: Passage[] }>(`${OWN}/search`, { method: "POST", body, signal })).references;
+    },
+    staleTime: 10_000,
+  });
+
+export const aroundQuery = (passage: number) =>
+  queryOptions({
+    queryKey: ["documents", "passage", passage],
+    queryFn: async ({ signal }) =>
+      (await request<{ passages: Passage[] }>(`${OWN}/passages/${passage}${query({ around: 2 })}`, { signal }))
+        .passages,
+  });
+
+const named = (name: string) => `${OWN}/${encodeURIComponent(name)}`;
+
+export const pause = (name: string, paused: boolean) =>
+  request<unknown>(`${named(name)}/pause`, { method: "POST", body: { paused } });
+export const remove = (name: string) => request<unknown>(named(name), { method: "DELETE" });
+export const addFolder = (name: string, path: string) =>
+  request<unknown>(OWN, { method: "POST", body: { name, paths: [path] } });
+export const send = (name: string, file: File) =>
+  request<unknown>(`${named(name)}/files/${encodeURIComponent(file.name)}`, { method: "PUT", body: file });
