@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import httpx2
+import orjson
 
 from tests.api.conftest import Server
 from tests.conftest import STARTER
@@ -33,11 +34,31 @@ class Chats:
         messages = self._ask("GET", f"/chats/{chat}")["messages"]
         return next(one for one in messages if one["id"] == message)
 
-    def showing(self, answer: str, *, question: str = "Show me.") -> str:
-        """A chat in which a model has said exactly this."""
-        chat, message = self.ask(question)
+    def showing(self, answer: str, *, question: str = "Show me.", chat: str = "") -> str:
+        """A chat in which a model has said exactly this, at its end."""
+        parent = self._ask("GET", f"/chats/{chat}")["current"] if chat else None
+        chat, message = self.ask(question, chat=chat, parent=parent)
         self._ask("PATCH", f"/chats/{chat}/messages/{message}", {"content": answer})
         return chat
+
+    def many(self, count: int, *, words: int = 40) -> str:
+        """A chat of so many messages, taken in as a file."""
+        text = "Words of an answer that is **neither** long nor `short`. " * (words // 10)
+        chat, _ = self.ask("the first of many")
+        whole = httpx2.get(f"{self.url}/chats/export", params={"id": chat, "format": "json"}).json()
+        (kept,) = whole["chats"]
+        question, answer = kept["messages"]
+        kept["messages"] = [
+            {**(answer if at % 2 else question), "id": f"m{at}", "parent_id": f"m{at - 1}" if at else None}
+            | {"content": f"Message {at}. {text}"}
+            for at in range(count)
+        ]
+        kept["current"], kept["title"] = f"m{count - 1}", f"{count} messages"
+        files = {"file": ("chats.json", orjson.dumps(whole), "application/json")}
+        taken = httpx2.post(f"{self.url}/chats/import", files=files, timeout=PATIENCE_SECONDS).raise_for_status().json()
+        assert taken["imported"] == 1, taken
+        found: str = self._ask("GET", f"/chats?query={count}+messages")["chats"][0]["id"]
+        return found
 
     def change(self, chat: str, **fields: Any) -> None:
         self._ask("PATCH", f"/chats/{chat}", fields)

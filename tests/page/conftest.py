@@ -16,10 +16,11 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_pla
 from domov.api.listening import listen
 from domov.api.page import STATIC
 from tests.api.conftest import Server, serving
-from tests.conftest import environment
+from tests.conftest import STARTER, domov, environment
 
 ROOT = Path(__file__).parent.parent.parent
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+SECOND = "second:135m"
 WIDE, PHONE = (1280, 800), (390, 844)
 PATIENCE_MS = 20_000
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -129,6 +130,17 @@ def visitor(browser: Browser) -> Iterator[Visitor]:
 def server(starter_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A real server with the real starter model, on a home of these tests' own."""
     with home_with_starter(starter_home, tmp_path_factory.mktemp("page")) as home, serving(home) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def echo(starter_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with two models that give back what they are told, at once."""
+    with (
+        home_with_starter(starter_home, tmp_path_factory.mktemp("echo")) as home,
+        serving(home, DOMOV_ENGINE="fake") as running,
+    ):
+        assert domov(home, "cp", STARTER, SECOND).returncode == 0
         yield running
 
 

@@ -1,13 +1,12 @@
 """The chat as people use it: with a real model where that matters, else with one that says what it was told."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.api.conftest import Server, serving
+from tests.api.conftest import Server
 from tests.page.chats import Chats
 from tests.page.conftest import PHONE, Look, Visitor, axe, home_with_starter, restarted
 
@@ -39,16 +38,6 @@ $$
 
 See [the page](https://example.org/x) and ![a cat](https://example.org/cat.png).
 """
-
-
-@pytest.fixture(scope="session")
-def echo(starter_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server whose model gives back what it is told, at once."""
-    with (
-        home_with_starter(starter_home, tmp_path_factory.mktemp("echo")) as home,
-        serving(home, DOMOV_ENGINE="fake") as running,
-    ):
-        yield running
 
 
 def composer(page: Page) -> Locator:
