@@ -291,14 +291,10 @@ class App:
     @asynccontextmanager
     async def outbound(self, *, silence_seconds: float = SILENCE_SECONDS) -> AsyncIterator[Outbound]:
         """The one door, for as long as the block lasts."""
-        ledger = self.config.logs / "outbound.jsonl"
-        async with Outbound(
-            ledger,
-            offline=self.door.offline,
-            silence_seconds=silence_seconds,
-            recorded=self.meter.tell,
-        ) as outbound:
-            yield self.door.through(outbound)
+        ledger, offline = self.config.logs / "outbound.jsonl", self.door.offline
+        made = Outbound(ledger, offline=offline, silence_seconds=silence_seconds, recorded=self.meter.tell)
+        async with made:
+            yield self.door.through(made)
 
     @asynccontextmanager
     async def puller(self) -> AsyncIterator[Puller]:

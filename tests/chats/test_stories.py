@@ -55,6 +55,6 @@ def test_what_can_be_undone_redone_and_chosen_is_told() -> None:
 
 def test_changes_of_one_person_that_follow_each_other_are_one() -> None:
     a, b = turn("a", None, created_at=100.0), turn("b", "a", "assistant", 101.0)
-    assert joins([a], a, 110.0)
-    assert not joins([a], a, 200.0) and not joins([a, b], a, 110.0) and not joins([a, b], b, 110.0)
+    assert joins([a], a, 104.0)
+    assert not joins([a], a, 200.0) and not joins([a, b], a, 104.0) and not joins([a, b], b, 104.0)
     assert not joins([], None, 0.0)

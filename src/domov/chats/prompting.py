@@ -1,6 +1,6 @@
 """The prompt of a story: memory, then world info, then as much of the text's end as fits, the author's note in it.
 
-Pure: a generator that yields texts and is sent how many tokens each has. The start of the text that is left out grows in
+Pure: a generator that yields texts and is sent how many tokens each has. What is left out at the text's start grows in
 steps of a quarter of the room, so that the prompt begins the same for many requests and is not read anew for each.
 """
 

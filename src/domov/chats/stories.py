@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from domov.chats.records import Table, Turn
 from domov.chats.tree import children, path_to
 
-JOINED_SECONDS = 30.0  # changes of a person that follow each other so soon are one
+JOINED_SECONDS = 5.0  # changes of a person that follow each other so soon are one
 
 
 @dataclass(frozen=True, slots=True)

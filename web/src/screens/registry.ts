@@ -2,7 +2,18 @@
  * The screens there are: a line each. A screen is the folder of its name, loaded when it is opened; its title is
  * `screens.NAME` in each language’s `frame.json`, its own words are in its `NAME.json`.
  */
-import { Boxes, Columns2, Cpu, Files, Gauge, type LucideIcon, MessageSquare } from "lucide-react";
+import {
+  Boxes,
+  Columns2,
+  Cpu,
+  Feather,
+  Files,
+  Gauge,
+  Hammer,
+  type LucideIcon,
+  MessageSquare,
+  Scale,
+} from "lucide-react";
 import type { ComponentType } from "react";
 import type { Offer } from "@/api/server";
 
@@ -36,6 +47,28 @@ export const SCREENS: readonly Screen[] = [
   },
   { name: "machine", path: "/home/machine", icon: Cpu, load: () => import("./machine"), available: offers("machine") },
   { name: "use", path: "/home/use", icon: Gauge, load: () => import("./use"), available: offers("usage") },
+  {
+    name: "writing",
+    path: "/home/writing",
+    icon: Feather,
+    load: () => import("./writing"),
+    available: offers("chats"),
+  },
+  {
+    name: "workshop",
+    path: "/home/workshop",
+    icon: Hammer,
+    load: () => import("./workshop"),
+    available: offers("jobs"),
+  },
+  {
+    name: "card",
+    path: "/home/card",
+    icon: Scale,
+    load: () => import("./card"),
+    available: offers("models"),
+    unlisted: true,
+  },
 ];
 
 function offers(part: string): (offer: Offer) => boolean {

@@ -83,10 +83,10 @@ def _story(room: Room, id: str) -> Chat:
 def _told(room: Room, id: str) -> Table:
     chat = _story(room, id)
     turns = [_now(room, turn) for turn in room.kept(id).turns.of(id)]
-    running = [live.turn.id for live in room.answering.running(id)]
-    told = asdict(shown(turns, chat.current))
-    live = room.answering.running(id)
-    return told | {"running": running[0] if running else None, "seq": len(live[0].pieces) if live else None}
+    told = asdict(shown(turns, chat.current)) | {"title": chat.title, "running": None, "seq": None}
+    for live in room.answering.running(id):
+        told |= {"running": live.turn.id, "seq": len(live.pieces)}
+    return told
 
 
 def _now(room: Room, turn: Turn) -> Turn:
