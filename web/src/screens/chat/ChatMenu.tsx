@@ -2,6 +2,7 @@ import { Archive, ArchiveRestore, Download, Folder, FolderPlus, Pencil, Pin, Pin
 import { type FormEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useLocation } from "wouter";
+import { chatPath } from "@/app/paths";
 import { Button } from "@/components/Button";
 import { Confirm, Dialog } from "@/components/Dialog";
 import { TextField } from "@/components/Field";
@@ -69,7 +70,7 @@ export function ChatDialogs({ chat, task, onClose }: { chat: Chat; task: ChatTas
   const destroy = async () => {
     try {
       await remove(chat.id);
-      if (location === `/home/chat/${chat.id}`) go("/", { replace: true });
+      if (location === chatPath(chat)) go("/", { replace: true });
     } catch (error) {
       setFailure(error);
     }

@@ -3,6 +3,7 @@ import { Archive, Download, Ellipsis, Folder, ListFilter, Pin, Tag, Upload } fro
 import { useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useLocation } from "wouter";
+import { chatPath } from "@/app/paths";
 import { useSidebar } from "@/app/sidebar";
 import { IconButton } from "@/components/Button";
 import { classes } from "@/components/classes";
@@ -58,7 +59,7 @@ function Row({ chat }: { chat: Chat }) {
   const [location] = useLocation();
   const sidebar = useSidebar();
   const [task, setTask] = useState<ChatTask | null>(null);
-  const path = chat.settings.compare ? `/home/compare/${chat.id}` : `/home/chat/${chat.id}`;
+  const path = chatPath(chat);
   const current = location === path;
   const title = chat.title || t("untitled");
   return (
