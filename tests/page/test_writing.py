@@ -78,16 +78,17 @@ def test_what_is_typed_is_kept_and_there_on_return(server: Server, visitor: Visi
 
 
 def test_a_piece_goes_on_when_the_page_is_closed(server: Server, visitor: Visitor, story: str) -> None:
-    with httpx2.Client(base_url=f"{server.url}/api/domov/chats/{story}", timeout=60) as http:
+    chat = f"{server.url}/api/domov/chats/{story}"
+    with httpx2.Client(timeout=60) as http:
         settings = {"options": {"max_tokens": 120, "ignore_eos": True}}
-        http.patch("", json={"settings": settings}).raise_for_status()
+        http.patch(chat, json={"settings": settings}).raise_for_status()
         page = visitor.open(server, f"{STORY}/{story}")
         page.get_by_role("button", name="Write on", exact=True).click()
         expect(page.get_by_role("button", name="Stop")).to_be_visible()
         page.goto("about:blank")
         page.goto(f"{server.url}{STORY}/{story}")
         whole = written(page)
-        assert http.get("/story").json()["text"] == whole
+        assert http.get(f"{chat}/story").json()["text"] == whole
 
 
 def test_what_the_model_sees_is_shown_part_by_part(server: Server, visitor: Visitor, story: str, look: Look) -> None:
@@ -122,7 +123,7 @@ def test_another_word_is_chosen_and_written_on_from(server: Server, visitor: Vis
 def test_the_room_is_set_up_by_hand(server: Server, visitor: Visitor, story: str) -> None:
     page = visitor.open(server, f"{STORY}/{story}")
     page.get_by_role("tab", name="Sampling").click()
-    page.get_by_label("Preset").select_option("bold")
+    page.get_by_label("Preset", exact=True).select_option("bold")
     page.get_by_label("Banned phrases").fill("shivers down\nher spine")
     page.get_by_role("tab", name="World").click()
     page.get_by_role("button", name="Add an entry").click()
@@ -151,6 +152,6 @@ def test_the_room_is_readable_in_both_languages_and_on_a_phone(
     if size == PHONE:
         page.get_by_role("button", name="Paměť, svět a výběr slov").click()
     page.get_by_role("tab", name={"cs": "Výběr slov", "en": "Sampling"}[language]).click()
-    expect(page.get_by_label({"cs": "Předvolba", "en": "Preset"}[language])).to_be_visible()
+    expect(page.get_by_label({"cs": "Předvolba", "en": "Preset"}[language], exact=True)).to_be_visible()
     look(page, f"writing-{language}-{theme}-{size[0]}-panel")
     assert axe(page) == []
