@@ -211,17 +211,6 @@ def in_file(path: Path) -> dict[str, Any]:
     return values | {key: checked(known[key], value, name=key) for key, value in table.items()}
 
 
-def keep(home: Path, name: str, value: Any) -> None:
-    """Writes one setting into config.toml; the rest of the file stays as it is. Raises BadOption, HomeUnusable."""
-    import tomlkit  # for those who change settings
-
-    path = home / "config.toml"
-    in_file(path)  # one that is not understood is not touched
-    table = tomlkit.parse(path.read_text("utf-8") if path.exists() else "")
-    table[name] = checked(next(f for f in SETTINGS if f.name == name), value, name=name)
-    write_atomically(path, tomlkit.dumps(table).encode())
-
-
 def _models(tables: Any) -> dict[str, Mapping[str, Any]]:
     if not isinstance(tables, dict):
         raise BadOption(f"setting models can't be {tables!r}", hint='options of a model stand under [models."NAME"]')

@@ -51,7 +51,7 @@ def router(domov: App) -> APIRouter:
         tell(offline=str(body.offline))
         if fixed() and body.offline != domov.door.offline:
             raise BadRequest("DOMOV_OFFLINE is set where the server was started", hint="start it without")
-        await asyncio.to_thread(config.keep, domov.config.home, "offline", body.offline)
+        await asyncio.to_thread(config.write, domov.config.home / "config.toml", {"offline": body.offline})
         await domov.door.switch(offline=body.offline)
         return _state(domov)
 

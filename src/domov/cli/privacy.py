@@ -46,7 +46,7 @@ def _switch(domov: app.App, offline: bool) -> None:
     if client.running_at(domov.config.home):
         client.ask(domov.config.home, "PUT", "/api/domov/offline", {"offline": offline})
     else:
-        config.keep(domov.config.home, "offline", offline)
+        config.write(domov.config.home / "config.toml", {"offline": offline})
     domov.access.audit.command("domov privacy", offline=offline)
     say("offline mode is on" if offline else "offline mode is off")
 
