@@ -119,7 +119,10 @@ class Guard:
         if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
             return PREFLIGHT
         rule = _rule(scope)
-        caller = self.admission.admit(self._call(scope, headers, peer, rule))
+        call = self._call(scope, headers, peer, rule)
+        if call.needed == "open" and call.token is not None and not call.own_page:
+            return Refusal(403, "only this server's own page logs in")  # else another could log people in as itself
+        caller = self.admission.admit(call)
         if isinstance(caller, Refusal):
             return caller
         refusal = self._body_refusal(scope, headers)
@@ -140,6 +143,7 @@ class Guard:
             through_proxy=origins.came_through_proxy(headers),
             session=secret.encode("latin-1"),
             token=headers.get(TOKEN_HEADER, "") if changes else None,
+            own_page=own,
             spends=scope["method"] in ("POST", SOCKET) and not path.startswith("/api/domov/session"),
         )
 

@@ -122,6 +122,8 @@ class TestOtherPages:
         assert answer.status == 401 and "access-control-allow-credentials" not in answer.headers
         answer = await browser.ask("GET", "/api/domov/users", None, ("origin", FOREIGN))
         assert answer.status == 401
+        answer = await browser.log_in("anna", GOOD)
+        assert answer.status == 403 and answer.cookies == ()
 
     async def test_a_socket_needs_this_servers_own_origin(self, shared: Guarded) -> None:
         browser = Browser(shared).enter(shared.domov.access.people.get("anna"))

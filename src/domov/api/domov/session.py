@@ -4,6 +4,7 @@ What changes how somebody gets in needs a login, not a key: who has found a key 
 """
 
 import asyncio
+import contextlib
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from domov.access.people import User
 from domov.access.sessions import page_token
 from domov.api.entrance import Entrance
 from domov.app import App
-from domov.errors import NoSuchUser, NotLoggedIn, NotPermitted
+from domov.errors import NoSuchSession, NoSuchUser, NotLoggedIn, NotPermitted
 
 Name = Annotated[str, Field(max_length=200)]
 Password = Annotated[str, Field(max_length=MOST_CHARACTERS + 1)]
@@ -163,6 +164,9 @@ def enter(domov: App, opened: Opened, request: Request, response: Response) -> d
     """Gives the browser its session, in place of an earlier one, and tells who is logged in."""
     entrance: Entrance = request.state.entrance
     seconds = domov.access.longest_seconds
+    if before := domov.access.directory.session(request.cookies.get(entrance.cookie_name, "").encode()):
+        with contextlib.suppress(NoSuchSession):
+            domov.access.sessions.end(before[0].id, user_id=before[0].user_id)
     response.headers.append("set-cookie", entrance.set_cookie(opened.secret, seconds=seconds))
     caller = domov.access.of_session(opened.user.id, opened.session.id, current().address)
     domov.access.audit.action("logged in", caller)
