@@ -177,10 +177,7 @@ class Outbound:
         stays_here = body is not None and is_loopback(url)
         if self.offline and not stays_here:
             self._record(url, reason, "forbidden: offline mode")
-            raise Offline(
-                f"{'not fetched' if body is None else 'not sent'}, offline mode is on: {urlsplit(url).hostname}",
-                hint="set DOMOV_OFFLINE=0 to allow it",
-            )
+            raise _forbidden(url, "not fetched" if body is None else "not sent")
         try:
             response = await self._connections(proxies=not stays_here, lasting=body is None).request(
                 "GET" if body is None else "POST",
@@ -204,6 +201,10 @@ class Outbound:
             self._record(url, reason, "interrupted")
             raise
         self._places[response] = self._record(url, reason, str(response.status), sent_bytes=len(body or b""))
+        if self.offline and not stays_here:  # the door was shut meanwhile
+            async with self._counted(response):
+                response.close()
+            raise _forbidden(url, "not read")
         return response
 
     @asynccontextmanager
@@ -310,6 +311,11 @@ def _checked(url: str) -> str:
     except ValueError as error:
         raise _no_address(url) from error
     raise _no_address(url)
+
+
+def _forbidden(url: str, what: str) -> Offline:
+    words = f"{what}, offline mode is on: {urlsplit(url).hostname}"
+    return Offline(words, hint="allow it with: domov privacy --online; or take DOMOV_OFFLINE away")
 
 
 def _no_address(url: str) -> DownloadFailed:

@@ -9,7 +9,7 @@ from playwright.sync_api import FilePayload, Page, expect
 from tests.api.conftest import Server, serving
 from tests.page.conftest import PHONE, Look, Visitor, axe
 
-FILES = (
+FILES: list[FilePayload] = [
     {"name": "water.txt", "mimeType": "text/plain", "buffer": b"The main water valve is in the cellar, on the left.\n"},
     {
         "name": "heating.md",
@@ -17,7 +17,7 @@ FILES = (
         "buffer": "# Topení\n\nÚdržbu topení dělá pan Novák.\n".encode(),
     },
     {"name": "broken.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 and nothing more"},
-)
+]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_files_are_sent_read_found_with_reasons_and_deleted(empty: Server, visit
     page.get_by_role("button", name="Add documents").click()
     dialog = page.get_by_role("dialog", name="Add documents")
     dialog.get_by_label("Collection").fill("home")
-    dialog.get_by_label("Choose files").last.set_input_files(FILES)  # type: ignore[arg-type]
+    dialog.get_by_label("Choose files").last.set_input_files(FILES)
     assert axe(page) == []
     dialog.get_by_role("button", name="Add", exact=True).click()
     card = page.get_by_role("region", name="home")

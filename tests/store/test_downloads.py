@@ -9,9 +9,10 @@ import pytest
 
 from domov.database import Database, open_database
 from domov.errors import BadRequest, NoSuchDownload
-from domov.store.downloads import Download, Downloads
+from domov.store.downloads import Downloads
 from domov.store.models import Models
 from domov.store.pull import Puller
+from domov.store.queued import Download
 from tests.hub import WAIT_SECONDS, Fault, Hub, tiny_gguf
 from tests.store.conftest import MakePuller
 

@@ -14,8 +14,8 @@ from domov.api.events import SSE, event, failure, with_pulse
 from domov.api.models import no_path
 from domov.app import App
 from domov.errors import BadRequest, DomovError
-from domov.store.downloads import Download
 from domov.store.names import parse
+from domov.store.queued import Download
 
 
 class DownloadBody(BaseModel):

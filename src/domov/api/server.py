@@ -13,13 +13,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import cards, client, documents, errors, jobs, keys, loaded, metrics, model_list, own, page, tools
+from domov.api import client, documents, errors, jobs, keys, loaded, metrics, model_list, own, page, tools
 from domov.api.admission import Admission
 from domov.api.anthropic import routes as anthropic
 from domov.api.chats import routes as chats
 from domov.api.chats.room import Room
 from domov.api.counting import Asgi, Counting
-from domov.api.domov import administration, machine
+from domov.api.domov import administration
 from domov.api.envelopes import envelope_of
 from domov.api.guard import Guard
 from domov.api.json_bodies import JsonBodies
@@ -63,13 +63,6 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
         """Says that the server runs."""
         return {"status": "ok"}
 
-    _add_errors(api)
-    return api
-
-
-def _add_errors(api: FastAPI) -> None:
-    """Every error in the envelope of its dialect."""
-
     @api.exception_handler(DomovError)
     async def refused(request: Request, error: DomovError) -> Response:
         return envelope_of(request.scope).of_error(error)
@@ -87,6 +80,8 @@ def _add_errors(api: FastAPI) -> None:
         words = {404: f"no such path: {request.scope['path'][:200]}", 405: f"not with {request.method}"}
         message = words.get(error.status_code, str(error.detail))
         return envelope_of(request.scope).of_refusal(error.status_code, message)
+
+    return api
 
 
 @dataclass(frozen=True)
@@ -129,12 +124,12 @@ def _include(api: FastAPI, domov: App, figures: Metrics, beside: Beside) -> None
     api.include_router(kobold.router(domov))
     api.include_router(lmstudio.router(domov))
     api.include_router(llamacpp.router(domov))
-    for part in (loaded, own, documents, tools, cards, keys):
+    for part in (loaded, documents, tools, keys):
         api.include_router(part.router(domov))
     api.include_router(administration.router(domov))
     api.include_router(chats.router(domov, beside.room))
     api.include_router(jobs.router(domov, beside.jobs))
-    api.include_router(machine.router(domov, beside.live))
+    api.include_router(own.router(domov, beside.live))
     api.include_router(metrics.router(domov, figures))
     api.include_router(reference.router())
     api.include_router(page.router(domov))

@@ -48,7 +48,9 @@ def router(domov: App) -> APIRouter:
         """Writes settings to `config.toml`; each row of the answer says whether it holds at once."""
         known = {setting.name: setting for setting in SETTINGS}
         changes = {name: _checked(known, name, value) for name, value in body.settings.items()}
-        now = {name: known[name].default if value is None else value for name, value in changes.items() if name in NOW}
+        now: dict[str, Any] = {
+            name: known[name].default if value is None else value for name, value in changes.items() if name in NOW
+        }
         write(domov.config.home / "config.toml", changes)
         domov.__dict__["config"] = replace(domov.config, **now)  # frozen for everybody else
         if "offline" in now:

@@ -11,8 +11,8 @@ from domov.api.lmstudio.errors import error_table
 from domov.api.models import no_path
 from domov.app import App
 from domov.errors import BadRequest, Broken
-from domov.store.downloads import Download
 from domov.store.names import HubName, parse, shown
+from domov.store.queued import Download
 
 Table = dict[str, Any]
 FIRST_SECONDS = 10.0  # how long the first answer waits for the size

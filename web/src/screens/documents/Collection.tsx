@@ -1,18 +1,19 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { Ellipsis, FolderOpen, Pause, Play, Trash2, Upload } from "lucide-react";
+import { Ellipsis, FolderOpen, Pause, Play, RotateCcw, Trash2, Upload, User, Users } from "lucide-react";
 import { useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { bytes, number } from "@/app/formats";
 import { Badge, type Tone } from "@/components/Badge";
-import { IconButton } from "@/components/Button";
+import { Button, IconButton } from "@/components/Button";
 import { Confirm } from "@/components/Dialog";
 import { Menu, MenuItem, MenuLine } from "@/components/Menu";
 import { Meter } from "@/components/Meter";
 import { ProblemBox } from "@/components/States";
-import { type Collection, pause, remove, send } from "./api";
+import { type Collection, pause, remove, retry, send, share } from "./api";
+import { FileList } from "./FileList";
 
 /** One collection: what is in it, how far it is, and what could not be read. */
-export function CollectionCard({ one, mayDelete }: { one: Collection; mayDelete: boolean }) {
+export function CollectionCard({ one, admin }: { one: Collection; admin: boolean }) {
   const { t } = useTranslation("documents");
   const client = useQueryClient();
   const input = useRef<HTMLInputElement>(null);
@@ -33,6 +34,7 @@ export function CollectionCard({ one, mayDelete }: { one: Collection; mayDelete:
           <div className="flex flex-wrap items-center gap-2">
             <h3 className="min-w-0 text-base break-words">{one.name}</h3>
             <Badge tone={tone}>{t(`state.${state}`)}</Badge>
+            {one.shared && <Badge icon={Users}>{t("shared")}</Badge>}
           </div>
           <p className="text-small text-text-2">
             {[
@@ -46,22 +48,28 @@ export function CollectionCard({ one, mayDelete }: { one: Collection; mayDelete:
           </p>
         </div>
         <input ref={input} type="file" multiple hidden onChange={(event) => upload(event.target.files)} />
-        <Menu align="end" trigger={<IconButton small icon={Ellipsis} label={t("more", { name: one.name })} />}>
-          <MenuItem icon={Upload} onSelect={() => input.current?.click()}>
-            {t("add.files")}
-          </MenuItem>
-          <MenuItem icon={one.paused ? Play : Pause} onSelect={() => act.mutate(() => pause(one.name, !one.paused))}>
-            {t(one.paused ? "resume" : "pause")}
-          </MenuItem>
-          {mayDelete && (
-            <>
-              <MenuLine />
-              <MenuItem icon={Trash2} danger onSelect={() => setAsking(true)}>
-                {t("delete.action")}
+        {one.changeable && (
+          <Menu align="end" trigger={<IconButton small icon={Ellipsis} label={t("more", { name: one.name })} />}>
+            <MenuItem icon={Upload} onSelect={() => input.current?.click()}>
+              {t("add.files")}
+            </MenuItem>
+            <MenuItem icon={one.paused ? Play : Pause} onSelect={() => act.mutate(() => pause(one.name, !one.paused))}>
+              {t(one.paused ? "resume" : "pause")}
+            </MenuItem>
+            {admin && (
+              <MenuItem
+                icon={one.shared ? User : Users}
+                onSelect={() => act.mutate(() => share(one.name, !one.shared))}
+              >
+                {t(one.shared ? "unshare" : "share")}
               </MenuItem>
-            </>
-          )}
-        </Menu>
+            )}
+            <MenuLine />
+            <MenuItem icon={Trash2} danger onSelect={() => setAsking(true)}>
+              {t("delete.action")}
+            </MenuItem>
+          </Menu>
+        )}
       </div>
       {one.passages > one.embedded && (
         <div className="mt-2 flex items-center gap-3">
@@ -83,7 +91,10 @@ export function CollectionCard({ one, mayDelete }: { one: Collection; mayDelete:
           </li>
         ))}
       </ul>
-      {one.failures.length > 0 && <Failures one={one} />}
+      {one.failures.length > 0 && (
+        <Failures one={one} {...(one.changeable ? { onRetry: () => act.mutate(() => retry(one.name)) } : {})} />
+      )}
+      {one.read + one.waiting + one.failed > 0 && <FileList one={one} />}
       {act.error && <ProblemBox error={act.error} className="mt-3" />}
       <Confirm
         open={asking}
@@ -98,7 +109,7 @@ export function CollectionCard({ one, mayDelete }: { one: Collection; mayDelete:
   );
 }
 
-function Failures({ one }: { one: Collection }) {
+function Failures({ one, onRetry }: { one: Collection; onRetry?: () => void }) {
   const { t } = useTranslation("documents");
   return (
     <details className="mt-2">
@@ -114,6 +125,11 @@ function Failures({ one }: { one: Collection }) {
           </li>
         ))}
       </ul>
+      {onRetry && (
+        <Button small icon={RotateCcw} className="mt-2" onClick={onRetry}>
+          {t("retry")}
+        </Button>
+      )}
     </details>
   );
 }

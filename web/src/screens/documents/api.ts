@@ -1,9 +1,11 @@
 /** What the server tells of the user's documents. */
-import { queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { query, request } from "@/api/client";
 
 export interface Collection {
   name: string;
+  shared: boolean; // everybody may search it
+  changeable: boolean; // by who looks at it
   paused: boolean;
   roots: string[];
   waiting: number;
@@ -13,6 +15,15 @@ export interface Collection {
   passages: number;
   embedded: number;
   failures: { path: string; reason: string }[];
+}
+
+export interface FileRow {
+  id: number;
+  file: string;
+  path: string;
+  size_bytes: number;
+  state: "waiting" | "read" | "failed";
+  reason: string;
 }
 
 export interface Stage {
@@ -74,12 +85,31 @@ export const aroundQuery = (passage: number) =>
         .passages,
   });
 
+export const filesQuery = (name: string) =>
+  infiniteQueryOptions({
+    queryKey: ["documents", "files", name],
+    queryFn: ({ signal, pageParam }) =>
+      request<{ files: FileRow[]; next: number | null }>(`${named(name)}/files${query({ after: pageParam })}`, {
+        signal,
+      }),
+    initialPageParam: 0,
+    getNextPageParam: (page) => page.next,
+  });
+
 const named = (name: string) => `${OWN}/${encodeURIComponent(name)}`;
 
 export const pause = (name: string, paused: boolean) =>
   request<unknown>(`${named(name)}/pause`, { method: "POST", body: { paused } });
 export const remove = (name: string) => request<unknown>(named(name), { method: "DELETE" });
+export const share = (name: string, shared: boolean) =>
+  request<unknown>(`${named(name)}/share`, { method: "POST", body: { shared } });
+export const retry = (name: string) => request<unknown>(`${named(name)}/retry`, { method: "POST", body: {} });
+export const drop = (name: string, file: string) =>
+  request<unknown>(`${named(name)}/files/${encodeURIComponent(file)}`, { method: "DELETE" });
 export const addFolder = (name: string, path: string) =>
   request<unknown>(OWN, { method: "POST", body: { name, paths: [path] } });
-export const send = (name: string, file: File) =>
-  request<unknown>(`${named(name)}/files/${encodeURIComponent(file.name)}`, { method: "PUT", body: file });
+export const send = (name: string, file: File) => {
+  const form = new FormData();
+  form.set("file", file);
+  return request<unknown>(`${named(name)}/files`, { method: "POST", body: form });
+};

@@ -40,7 +40,7 @@ export default function Documents() {
           <h2 className="mt-8 mb-2 text-read">{t("collections")}</h2>
           <div className="flex flex-col gap-3">
             {data.collections.map((one) => (
-              <CollectionCard key={one.name} one={one} mayDelete={admin} />
+              <CollectionCard key={one.name} one={one} admin={admin} />
             ))}
           </div>
         </>

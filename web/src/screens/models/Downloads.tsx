@@ -106,6 +106,7 @@ function words(one: Download, t: (key: string, values?: Record<string, unknown>)
   if (one.state !== "running") return [t(`downloads.${one.state}`), sizes].filter(Boolean).join(" · ");
   const speed = one.bytes_per_second ? t("downloads.speed", { size: bytes(one.bytes_per_second) }) : "";
   const left = one.seconds_left !== null ? t("downloads.left", { time: seconds(one.seconds_left) }) : "";
-  const step = STEPS[one.step] ? t(`downloads.${STEPS[one.step]}`) : "";
+  const trouble = one.step.startsWith("waiting: ") ? one.step.slice("waiting: ".length) : "";
+  const step = STEPS[one.step] ? t(`downloads.${STEPS[one.step]}`) : trouble;
   return [step, sizes, speed, left].filter(Boolean).join(" · ") || t("downloads.running");
 }
