@@ -44,7 +44,7 @@ def router(domov: App) -> APIRouter:
         return {"settings": [_row(domov, setting, written) for setting in SETTINGS]}
 
     @routes.patch("")
-    def change(body: ChangesBody) -> dict[str, Any]:
+    async def change(body: ChangesBody) -> dict[str, Any]:
         """Writes settings to `config.toml`; each row of the answer says whether it holds at once."""
         known = {setting.name: setting for setting in SETTINGS}
         changes = {name: _checked(known, name, value) for name, value in body.settings.items()}
@@ -53,6 +53,8 @@ def router(domov: App) -> APIRouter:
         }
         write(domov.config.home / "config.toml", changes)
         domov.__dict__["config"] = replace(domov.config, **now)  # frozen for everybody else
+        if "offline" in now:
+            await domov.door.switch(offline=domov.config.offline)
         tell(settings=", ".join(f"{name} = {value}" for name, value in changes.items())[:500])
         written = in_file(domov.config.home / "config.toml")
         return {"settings": [_row(domov, known[name], written) for name in changes]}
