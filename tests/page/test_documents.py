@@ -71,8 +71,8 @@ def test_what_is_refused_is_said_beside_the_file(empty: Server, visitor: Visitor
     visitor.watched(page).expected = ("400",)
     page.get_by_role("button", name="Add documents").click()
     dialog = page.get_by_role("dialog", name="Add documents")
-    program: FilePayload = {"name": "program.exe", "mimeType": "application/octet-stream", "buffer": b"MZ"}
-    dialog.get_by_label("Choose files").last.set_input_files([program])
+    program = FilePayload(name="program.exe", mimeType="application/octet-stream", buffer=b"MZ")
+    dialog.get_by_label("Choose files").last.set_input_files(program)
     dialog.get_by_label("Folder or file").fill("/etc")
     dialog.get_by_role("button", name="Add", exact=True).click()
     expect(dialog.get_by_role("alert").filter(has_text="program.exe")).to_contain_text("Not a file that is read")

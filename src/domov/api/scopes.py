@@ -113,7 +113,7 @@ GET               /api/domov/parameters
 GET               /api/domov/usage
 GET               /api/domov/offline
 GET POST          /api/domov/chats
-GET POST PATCH DELETE /api/domov/chats/*
+GET POST PUT PATCH DELETE /api/domov/chats/*
 POST              /api/domov/attachments
 GET               /api/domov/attachments/*
 GET POST          /api/domov/assistants

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from types import FrameType
 
 import uvicorn
@@ -45,12 +46,12 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     figures = figures or Metrics()
     domov.meter.add(figures.note)
 
-    batches, room, long_work, live = Batches(domov), Room(domov), jobs.Jobs(domov), Live(domov)
+    beside = Beside(Batches(domov), Room(domov), jobs.Jobs(domov), Live(domov))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         watching = asyncio.ensure_future(domov.watch_documents())
-        async with batches.running(), room.open(), long_work.running(), live.running():
+        async with beside.running():
             yield
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
@@ -59,8 +60,7 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
         await domov.access.spending.write()
 
     api = FastAPI(title="Domov", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
-    _include(api, domov, figures, batches, room, long_work)
-    api.include_router(own.router(domov, live))
+    _include(api, domov, figures, beside)
     describe(api)
 
     @api.get("/healthz", tags=["Domov"])
@@ -89,11 +89,26 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     return api
 
 
-def _include(api: FastAPI, domov: App, figures: Metrics, batches: Batches, room: Room, long_work: jobs.Jobs) -> None:
+@dataclass(frozen=True)
+class Beside:
+    """What goes on beside the requests."""
+
+    batches: Batches
+    room: Room
+    jobs: jobs.Jobs
+    live: Live
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with self.batches.running(), self.room.open(), self.jobs.running(), self.live.running():
+            yield
+
+
+def _include(api: FastAPI, domov: App, figures: Metrics, beside: Beside) -> None:
     """All routes."""
     api.include_router(model_list.router(domov))
     api.include_router(openai.router(domov))
-    api.include_router(openai_batches.router(domov, batches), tags=["OpenAI"])
+    api.include_router(openai_batches.router(domov, beside.batches), tags=["OpenAI"])
     api.include_router(ollama.router(domov))
     api.include_router(anthropic.router(domov))
     api.include_router(kobold.router(domov))
@@ -101,8 +116,9 @@ def _include(api: FastAPI, domov: App, figures: Metrics, batches: Batches, room:
     api.include_router(llamacpp.router(domov))
     for part in (loaded, documents, tools, cards, keys):
         api.include_router(part.router(domov))
-    api.include_router(chats.router(domov, room))
-    api.include_router(jobs.router(domov, long_work))
+    api.include_router(chats.router(domov, beside.room))
+    api.include_router(jobs.router(domov, beside.jobs))
+    api.include_router(own.router(domov, beside.live))
     api.include_router(metrics.router(domov, figures))
     api.include_router(reference.router())
     api.include_router(page.router(domov))

@@ -32,6 +32,8 @@ COMMANDS = {
     "quantize": ("domov.cli.quantize:quantize", "make a smaller model of one that is here"),
     "evaluate": ("domov.cli.evaluate:evaluate", "how good a model is, and what quantizing cost it"),
     "shrink": ("domov.cli.shrink:shrink", "the best model within a size, or the smallest within a loss"),
+    "prune": ("domov.cli.prune:prune", "take the least important parts out of a model, and heal it"),
+    "distill": ("domov.cli.distill:distill", "train a smaller model after a larger one"),
     "compare": ("domov.cli.compare:compare", "ask two models the same questions"),
     "jobs": ("domov.cli.jobs:jobs", "the long work that the server does: watch it, pause it, end it"),
     "rm": ("domov.cli.rm:rm", "remove a model"),

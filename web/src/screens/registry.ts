@@ -2,7 +2,7 @@
  * The screens there are: a line each. A screen is the folder of its name, loaded when it is opened; its title is
  * `screens.NAME` in each language’s `frame.json`, its own words are in its `NAME.json`.
  */
-import { Boxes, Cpu, Files, Gauge, type LucideIcon, MessageSquare } from "lucide-react";
+import { Boxes, Cpu, Feather, Files, Gauge, type LucideIcon, MessageSquare } from "lucide-react";
 import type { ComponentType } from "react";
 import type { Offer } from "@/api/server";
 
@@ -29,6 +29,13 @@ export const SCREENS: readonly Screen[] = [
   },
   { name: "machine", path: "/home/machine", icon: Cpu, load: () => import("./machine"), available: offers("machine") },
   { name: "use", path: "/home/use", icon: Gauge, load: () => import("./use"), available: offers("usage") },
+  {
+    name: "writing",
+    path: "/home/writing",
+    icon: Feather,
+    load: () => import("./writing"),
+    available: (offer) => offer.features.includes("chats"),
+  },
 ];
 
 function offers(part: string): (offer: Offer) => boolean {
