@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from domov.api.advice import advice
+from domov.api.cards import add_cards
 from domov.api.live import Live
 from domov.api.models import no_path, shown_rows
 from domov.app import App
@@ -21,6 +22,7 @@ MOST_TEXT = 300
 
 def router(domov: App, live: Live) -> APIRouter:
     routes = APIRouter(prefix="/api/domov", tags=["Domov"])
+    add_cards(routes, domov)
 
     @routes.get("/machine")
     async def machine(measure: bool = False) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import cards, client, documents, errors, jobs, keys, loaded, metrics, model_list, own, page, tools
+from domov.api import client, documents, errors, jobs, keys, loaded, metrics, model_list, own, page, tools
 from domov.api.admission import Admission
 from domov.api.anthropic import routes as anthropic
 from domov.api.chats import routes as chats
@@ -114,7 +114,7 @@ def _include(api: FastAPI, domov: App, figures: Metrics, beside: Beside) -> None
     api.include_router(kobold.router(domov))
     api.include_router(lmstudio.router(domov))
     api.include_router(llamacpp.router(domov))
-    for part in (loaded, documents, tools, cards, keys):
+    for part in (loaded, documents, tools, keys):
         api.include_router(part.router(domov))
     api.include_router(chats.router(domov, beside.room))
     api.include_router(jobs.router(domov, beside.jobs))

@@ -2,7 +2,7 @@
  * The screens there are: a line each. A screen is the folder of its name, loaded when it is opened; its title is
  * `screens.NAME` in each language’s `frame.json`, its own words are in its `NAME.json`.
  */
-import { Boxes, Cpu, Feather, Files, Gauge, type LucideIcon, MessageSquare } from "lucide-react";
+import { Boxes, Cpu, Feather, Files, Gauge, Hammer, type LucideIcon, MessageSquare, Scale } from "lucide-react";
 import type { ComponentType } from "react";
 import type { Offer } from "@/api/server";
 
@@ -34,7 +34,22 @@ export const SCREENS: readonly Screen[] = [
     path: "/home/writing",
     icon: Feather,
     load: () => import("./writing"),
-    available: (offer) => offer.features.includes("chats"),
+    available: offers("chats"),
+  },
+  {
+    name: "workshop",
+    path: "/home/workshop",
+    icon: Hammer,
+    load: () => import("./workshop"),
+    available: offers("jobs"),
+  },
+  {
+    name: "card",
+    path: "/home/card",
+    icon: Scale,
+    load: () => import("./card"),
+    available: offers("models"),
+    unlisted: true,
   },
 ];
 
