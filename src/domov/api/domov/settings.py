@@ -3,6 +3,7 @@
 What would let an administrator of the page run programs or read files of this computer is shown and not changed here.
 """
 
+import asyncio
 import os
 from dataclasses import Field, replace
 from typing import Any
@@ -44,15 +45,16 @@ def router(domov: App) -> APIRouter:
         return {"settings": [_row(domov, setting, written) for setting in SETTINGS]}
 
     @routes.patch("")
-    def change(body: ChangesBody) -> dict[str, Any]:
+    async def change(body: ChangesBody) -> dict[str, Any]:
         """Writes settings to `config.toml`; each row of the answer says whether it holds at once."""
         known = {setting.name: setting for setting in SETTINGS}
         changes = {name: _checked(known, name, value) for name, value in body.settings.items()}
         now: dict[str, Any] = {
             name: known[name].default if value is None else value for name, value in changes.items() if name in NOW
         }
-        write(domov.config.home / "config.toml", changes)
+        await asyncio.to_thread(write, domov.config.home / "config.toml", changes)
         domov.__dict__["config"] = replace(domov.config, **now)  # frozen for everybody else
+        await domov.door.switch(offline=domov.config.offline)
         tell(settings=", ".join(f"{name} = {value}" for name, value in changes.items())[:500])
         written = in_file(domov.config.home / "config.toml")
         return {"settings": [_row(domov, known[name], written) for name in changes]}
