@@ -4,7 +4,6 @@ Commands and dialects get an App and use what is in it; nothing above this file 
 """
 
 import asyncio
-import contextlib
 import hashlib
 import importlib.metadata
 import itertools
@@ -12,12 +11,10 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
-
-import orjson
 
 from domov import config
 from domov.config import ALL_MODELS
@@ -29,12 +26,12 @@ from domov.engine.fake import FakeEngine
 from domov.engine.launch import Endpoint, Launch
 from domov.engine.llamacpp import LlamaCpp
 from domov.engine.loading import cache_depends_on, projector_bytes_of, resolved
+from domov.engine.notes import note_plan
 from domov.engine.placing import as_planned, smaller
 from domov.engine.protocol import Engine
-from domov.engine.scheduler import Row, Scheduler
+from domov.engine.scheduler import Scheduler
 from domov.engine.states import States, forget, state_key
-from domov.errors import BadName, EngineUnavailable, Refused
-from domov.files import write_atomically
+from domov.errors import BadName, EngineUnavailable
 from domov.hardware.cpu import affinity, read_cpu
 from domov.hardware.load import limited_group, read_load
 from domov.hardware.machine import Machine
@@ -70,8 +67,6 @@ if TYPE_CHECKING:
     from domov.documents.library import Documents
     from domov.store.downloads import Downloads
 
-MOST_NOTES = 1000  # of plans
-
 
 @dataclass(frozen=True)
 class App(Kept):
@@ -99,7 +94,7 @@ class App(Kept):
             key=self.loaded_as,
             free_bytes=lambda: read_memory().free_bytes,
             keep_alive_seconds=self.config.keep_alive_seconds,
-            when_loaded=self._note_plan,
+            when_loaded=lambda row: note_plan(self.config.logs / "plans.jsonl", row),
             tell=self.meter.tell,
         )
 
@@ -130,14 +125,6 @@ class App(Kept):
         await self.scheduler.forget(conversation)
         return forget(self.config.states, conversation)
 
-    def _note_plan(self, row: Row) -> None:
-        """One line more of what was predicted for a model and what it took, in logs/plans.jsonl, the newest last."""
-        path = self.config.logs / "plans.jsonl"
-        with contextlib.suppress(Refused, OSError):  # a full disk is no reason to refuse the request
-            lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-            line = orjson.dumps({"at": now(), **asdict(row)}) + b"\n"
-            write_atomically(path, b"".join([*lines[1 - MOST_NOTES :], line]))
-
     @cached_property
     def adapting(self) -> Adapting | None:
         """Who decides on the threads of running models; None where a setting forbids it."""
@@ -159,8 +146,7 @@ class App(Kept):
         """Where models are made of models."""
         threads = self.config.threads or read_cpu().usable_cores
         children = Children(self.config.logs, sandbox=self.config.sandbox, threads=threads)
-        build = f"xllamacpp {importlib.metadata.version('xllamacpp')}"
-        return Workshop(self.models, children, build)
+        return Workshop(self.models, children, f"xllamacpp {importlib.metadata.version('xllamacpp')}")
 
     async def judging_text(self, on_progress: OnProgress) -> Text:
         """The text that models are judged by where none is named."""
@@ -225,8 +211,8 @@ class App(Kept):
         """The one door, for as long as the block lasts."""
         ledger, offline = self.config.logs / "outbound.jsonl", self.door.offline
         made = Outbound(ledger, offline=offline, silence_seconds=silence_seconds, recorded=self.meter.tell)
-        async with made:
-            yield self.door.through(made)
+        async with self.door.through(made):
+            yield made
 
     @asynccontextmanager
     async def puller(self) -> AsyncIterator[Puller]:
