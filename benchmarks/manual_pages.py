@@ -27,6 +27,13 @@ class Page:
     name: str  # ls.1
     question: str  # list directory contents
     text: str  # the description; the line that is the question is not in it
+    title: str = ""  # ls - list directory contents
+    roff: str = ""
+
+    @property
+    def whole(self) -> str:
+        """All of the page as Markdown: headings and paragraphs, as somebody would have it in a folder."""
+        return whole_page(self.title, self.roff)
 
 
 def czech(folder: Path) -> dict[str, Page]:
@@ -44,7 +51,7 @@ def _pages(folder: Path, packages: tuple[str, ...], below: str) -> dict[str, Pag
     pages: dict[str, Page] = {}
     for package in packages:
         for path in sorted(
-            _unpacked(folder, package).glob(f"usr/share/man/{'cs/' if 'cs' in below else ''}man[1-8]/*.gz")
+            unpacked(folder, package).glob(f"usr/share/man/{'cs/' if 'cs' in below else ''}man[1-8]/*.gz")
         ):
             if path.is_symlink() or path.stat().st_size < 100:
                 continue
@@ -54,7 +61,8 @@ def _pages(folder: Path, packages: tuple[str, ...], below: str) -> dict[str, Pag
     return pages
 
 
-def _unpacked(folder: Path, package: str) -> Path:
+def unpacked(folder: Path, package: str) -> Path:
+    """The files of a package of Debian's, fetched once."""
     target = folder / package
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -78,7 +86,19 @@ def page_of(name: str, roff: str) -> Page | None:
     text = "\n".join(parts.get("description", []))
     if len(question) < 2 or len(question[1]) < 8 or len(text) < LEAST_CHARACTERS:
         return None
-    return Page(name, question[1].strip().rstrip("."), text)
+    return Page(name, question[1].strip().rstrip("."), text, " - ".join(question), roff)
+
+
+def whole_page(title: str, roff: str) -> str:
+    lines = [f"# {title}"]
+    for line in roff.split("\n"):
+        if found := re.match(r"[.']\s*(S[Hh]|S[Ss])\s+(.*)", line):
+            lines += ["", f"{'##' if found[1] in ('SH', 'Sh') else '###'} {_plain(found[2]).strip(chr(34) + ' ')}", ""]
+        elif re.match(r"[.']\s*(TP|PP|P|LP|IP|HP|Pp|It|sp)\b", line):
+            lines.append("")
+        elif text := _line(line):
+            lines.append(text)
+    return "\n".join(lines)
 
 
 def _line(line: str) -> str:

@@ -56,6 +56,20 @@ def embedding_home(starter_home: Path, tmp_path_factory: pytest.TempPathFactory)
     return path
 
 
+def write_papers(folder: Path) -> Path:
+    """What a house has to say of itself, in Czech and in English, and one file that is damaged."""
+    (folder / "house.md").write_text("# Dům\n\n## Topení\nÚdržbu topení provádí pan Novák, telefon 777 123 456.\n")
+    (folder / "water.txt").write_text("The main water valve is in the cellar, behind the left door.\n")
+    (folder / "bananas.txt").write_text("Bananas are yellow when they are ripe, and grow in warm countries.\n")
+    (folder / "broken.docx").write_text("no zip")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def papers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_papers(tmp_path_factory.mktemp("papers"))
+
+
 @pytest.fixture
 def home(starter_home: Path, tmp_path: Path) -> Iterator[Path]:
     """A DOMOV_HOME of the test's own that holds the starter model, without a copy of its bytes."""

@@ -14,7 +14,9 @@
         NoSuchAnswer        a kept answer that a request wants to go on from
         NoSuchFile          a file that was sent, or that a batch has written
         NoSuchBatch
+        NoSuchDownload
         NoSuchJob
+        NoSuchTool          a server of tools, or a call that waits for its user
       NoSuchKey           a caller's key
       NoServer            no `domov serve` runs with this home
       Refused             allowed in principle, not here and now
@@ -90,7 +92,13 @@ class NoSuchFile(NotFound): ...
 class NoSuchBatch(NotFound): ...
 
 
+class NoSuchDownload(NotFound): ...
+
+
 class NoSuchJob(NotFound): ...
+
+
+class NoSuchTool(NotFound): ...
 
 
 class NoSuchKey(NotFound): ...

@@ -16,17 +16,8 @@ WAIT_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("folder")
-    (path / "house.md").write_text("# Dům\n\n## Topení\nÚdržbu topení provádí pan Novák, telefon 777 123 456.\n")
-    (path / "water.txt").write_text("The main water valve is in the cellar, behind the left door.\n")
-    (path / "bananas.txt").write_text("Bananas are yellow when they are ripe, and grow in warm countries.\n")
-    return path
-
-
-@pytest.fixture(scope="module")
-def running(embedding_home: Path, folder: Path) -> Iterator[Server]:
-    done = domov(embedding_home, "docs", "add", str(folder), "--name", "home")
+def running(embedding_home: Path, papers: Path) -> Iterator[Server]:
+    done = domov(embedding_home, "docs", "add", str(papers), "--name", "home")
     assert done.returncode == 0, done.stderr
     with serving(embedding_home, DOMOV_WATCH_SECONDS="1") as server:
         yield server
@@ -66,10 +57,10 @@ def test_meaning_is_found_across_languages_and_words_in_their_own(running: Serve
     assert best["ranks"] == {"words": 1, "meaning": 1} and best["cosine"] > 0.8
 
 
-def test_a_change_is_seen_while_the_server_runs(running: Server, folder: Path) -> None:
-    (folder / "new.txt").write_text("The spare key hangs in the workshop.\n")
+def test_a_change_is_seen_while_the_server_runs(running: Server, papers: Path) -> None:
+    (papers / "new.txt").write_text("The spare key hangs in the workshop.\n")
     until(running, "spare key", "workshop")
-    (folder / "new.txt").unlink()
+    (papers / "new.txt").unlink()
     deadline = time.monotonic() + WAIT_SECONDS
     while any("workshop" in hit["text"] for hit in search(running, "spare key")):
         assert time.monotonic() < deadline
@@ -78,7 +69,21 @@ def test_a_change_is_seen_while_the_server_runs(running: Server, folder: Path) -
 
 def test_the_state_of_all_is_told(running: Server) -> None:
     (home,) = [c for c in ask(running, "GET", "")["collections"] if c["name"] == "home"]
-    assert (home["read"], home["failed"], home["passages"]) == (3, 0, home["embedded"])
+    assert (home["read"], home["failed"], home["passages"]) == (3, 1, home["embedded"])
+    assert [Path(f["path"]).name for f in home["failures"]] == ["broken.docx"]
+    assert (home["shared"], home["changeable"]) == (False, True)
+
+
+def test_files_are_told_one_by_one(running: Server) -> None:
+    failed = ask(running, "GET", "/home/files?state=failed")
+    (file,) = failed["files"]
+    assert (file["file"], file["state"], failed["next"]) == ("broken.docx", "failed", None)
+    assert file["reason"] == "damaged: it is no zip file inside"
+    first = ask(running, "GET", "/home/files?limit=2")
+    rest = ask(running, "GET", f"/home/files?limit=2&after={first['next']}")
+    names = {f["file"] for f in (*first["files"], *rest["files"])}
+    assert names == {"house.md", "water.txt", "bananas.txt", "broken.docx"}
+    assert ask(running, "POST", "/home/retry", {})["retried"] == 1
 
 
 def test_a_passage_is_shown_with_its_neighbours(running: Server) -> None:
@@ -97,6 +102,19 @@ def test_a_page_can_be_sent_and_its_collection_deleted(running: Server) -> None:
     ask(running, "DELETE", "/web")
     assert not Path(answer["path"]).exists()
     assert not any("E27" in hit["text"] for hit in search(running, "závit žárovky"))
+
+
+def test_a_file_can_be_sent_in_a_form_and_dropped_again(running: Server) -> None:
+    file = {"file": ("Žárovky: přehled?.txt", "Náhradní žárovky jsou ve sklepě.".encode())}
+    url = f"{running.url}/api/domov/documents/sent/files"
+    answer = httpx2.post(url, files=file, timeout=60)
+    assert answer.status_code == 200 and answer.json()["file"] == "Žárovky_ přehled_.txt", answer.text
+    until(running, "náhradní žárovky", "ve sklepě")
+    assert httpx2.post(url, files={"file": ("program.exe", b"x")}, timeout=60).status_code == 400
+    ask(running, "DELETE", f"/sent/files/{answer.json()['file']}")
+    assert not any("sklepě" in hit["text"] for hit in search(running, "náhradní žárovky"))
+    assert call(f"{url}/{answer.json()['file']}", "DELETE")[0] == 404
+    ask(running, "DELETE", "/sent")
 
 
 @pytest.mark.parametrize(

@@ -73,3 +73,38 @@ async def test_a_request_of_a_batch_may_do_what_the_key_may_now(guarded: Guarded
     guarded.domov.access.keys.revoke("anna")
     status, told = await answered(guarded.domov, batch, body)
     assert status == 403 and "revoked" in told["error"]["message"]
+
+
+def file_form(name: str, content: bytes) -> bytes:
+    head = f'--x\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+    return head.encode() + content + b"\r\n--x--\r\n"
+
+
+async def test_documents_are_found_by_their_own_key_alone_until_an_administrator_shares_them(guarded: Guarded) -> None:
+    keys = {name: guarded.secret(Grant(name, "inference")) for name in ("anna", "boris")}
+    keys["chief"] = guarded.secret(Grant("chief", "admin"))
+    documents = "/api/domov/documents"
+
+    async def found(name: str) -> list[str]:
+        body = orjson.dumps({"query": "secret recipe"})
+        answer = await guarded.ask("POST", f"{documents}/search", key=keys[name], body=body)
+        return [hit["collection"] for hit in answer.json["references"]]
+
+    for name in ("anna", "chief"):
+        body = file_form("recipe.txt", f"the secret recipe of {name}".encode())
+        heads = (("authorization", f"Bearer {keys[name]}"), ("content-length", str(len(body))), FORM)
+        sent = await call(guarded.guard, "POST", f"{documents}/{name}s/files", *heads, body=body)
+        assert sent.status == 200, sent.json
+    await guarded.domov.documents.refresh()
+    assert [await found(name) for name in keys] == [["annas"], [], ["chiefs"]]
+    listed = await guarded.ask("GET", documents, key=keys["boris"])
+    assert listed.json["collections"] == []
+    for method, path in (("GET", "files"), ("DELETE", "files/recipe.txt"), ("POST", "retry")):
+        assert (await guarded.ask(method, f"{documents}/annas/{path}", key=keys["boris"])).status == 404
+    share = orjson.dumps({"shared": True})
+    assert (await guarded.ask("POST", f"{documents}/annas/share", key=keys["anna"], body=share)).status == 403
+    assert (await guarded.ask("POST", f"{documents}/chiefs/share", key=keys["chief"], body=share)).status == 200
+    assert await found("boris") == ["chiefs"]
+    assert (await guarded.ask("DELETE", f"{documents}/chiefs", key=keys["boris"])).status == 403
+    assert (await guarded.ask("POST", documents, key=keys["anna"], body=b"{}")).status == 403
+    guarded.domov.close_documents()

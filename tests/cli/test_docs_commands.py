@@ -12,19 +12,10 @@ from tests.conftest import domov
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("docs")
-    (path / "house.md").write_text("# Dům\n\n## Topení\nÚdržbu topení provádí pan Novák, telefon 777 123 456.\n")
-    (path / "water.txt").write_text("The main water valve is in the cellar.\n")
-    (path / "broken.docx").write_text("no zip")
-    return path
-
-
-@pytest.fixture(scope="module")
-def home(embedding_home: Path, folder: Path) -> Path:
-    done = domov(embedding_home, "docs", "add", str(folder), "--name", "cli")
+def home(embedding_home: Path, papers: Path) -> Path:
+    done = domov(embedding_home, "docs", "add", str(papers), "--name", "cli")
     assert done.returncode == 0, done.stderr
-    assert "cli: 2 files, 2 passages, 1 not read" in done.stderr
+    assert "cli: 3 files, 3 passages, 1 not read" in done.stderr
     return embedding_home
 
 
@@ -34,9 +25,9 @@ def told(home: Path, *arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
-def test_collections_and_their_state(home: Path, folder: Path) -> None:
+def test_collections_and_their_state(home: Path, papers: Path) -> None:
     (row,) = [c for c in told(home, "list") if c["name"] == "cli"]
-    assert (row["roots"], row["read"], row["failed"], row["embedded"]) == ([str(folder)], 2, 1, 2)
+    assert (row["roots"], row["read"], row["failed"], row["embedded"]) == ([str(papers)], 3, 1, 3)
     words = domov(home, "docs", "status")
     assert "up to date" in words.stdout and "broken.docx: damaged" in words.stderr
 
@@ -75,8 +66,19 @@ def test_mistakes_are_told(home: Path, arguments: tuple[str, ...], status: int, 
     assert done.returncode == status and words in done.stderr and "Traceback" not in done.stderr
 
 
-def test_what_is_removed_is_gone(home: Path, folder: Path) -> None:
-    domov(home, "docs", "add", str(folder), "--name", "short")
+def test_a_collection_is_shared_and_kept_again(home: Path) -> None:
+    for command, shared in (("share", True), ("unshare", False)):
+        assert domov(home, "docs", command, "cli").returncode == 0
+        assert [c["shared"] for c in told(home, "list") if c["name"] == "cli"] == [shared]
+
+
+def test_what_could_not_be_read_is_tried_again(home: Path, papers: Path) -> None:
+    done = domov(home, "docs", "retry", "cli")
+    assert "1 files are tried again" in done.stderr and "1 not read" in done.stderr
+
+
+def test_what_is_removed_is_gone(home: Path, papers: Path) -> None:
+    domov(home, "docs", "add", str(papers), "--name", "short")
     asked = domov(home, "docs", "rm", "short", stdin="n\n")
     assert asked.returncode == 130 and "short" in [c["name"] for c in told(home, "list")]
     assert domov(home, "docs", "rm", "short", "--yes").returncode == 0

@@ -102,6 +102,23 @@ async def test_an_answer_comes_after_what_it_is_made_from(home: Documents) -> No
     assert "<passage 1: Dům > Topení>" in text and "pan Novák" in text  # the fake engine says what it was told
 
 
+class Witness(FakeEngine):
+    """Remembers whether what it was asked was private."""
+
+    private: list[bool] = []
+
+    async def stream(self, request):  # type: ignore[no-untyped-def]
+        self.private.append(request.private)
+        async for event in super().stream(request):
+            yield event
+
+
+async def test_no_saved_state_holds_passages(home: Documents) -> None:
+    request = ChatRequest("m", (Message("user", "topení"),), conversation="c1")
+    assert [event async for event in home.ask(Witness(), Asked(request))]
+    assert Witness.private == [True]
+
+
 async def test_a_follow_up_is_searched_with_the_chats_context(home: Documents) -> None:
     found, _, _ = await asked(home, "Kdo dělá údržbu topení?", "Pan Novák.", "A jeho telefon?")
     assert "topení" in found.searched and found.hits[0].titles == ("Dům", "Topení")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from domov.documents import vectors
+from domov.documents import index, vectors
 from domov.documents.library import Documents, filters, reference
 from domov.documents.retrieval import RRF_K, fused, reranked
 from domov.documents.vectors import Matrix, joined, matrix_of, packed
@@ -48,7 +48,7 @@ def test_many_vectors_are_found_by_their_signs_first(monkeypatch: pytest.MonkeyP
     rows, values = random_rows(3000)
     monkeypatch.setattr(vectors, "EXACT_UP_TO", 1000)
     monkeypatch.setattr(vectors, "CANDIDATES", 400)
-    matrix = joined(matrix_of(rows[:2000], dimensions=64), matrix_of(rows[2000:], dimensions=64))
+    matrix = joined([matrix_of(rows[:2000], dimensions=64), matrix_of(rows[2000:], dimensions=64)])
     assert matrix.signs is not None and isinstance(matrix, Matrix)
     noise = np.random.default_rng(2).standard_normal(64) * 0.05
     hits = [matrix.nearest((values[n] + noise).tolist(), 5)[0][0] == 3 * n for n in range(0, 3000, 100)]
@@ -150,3 +150,21 @@ async def test_what_is_added_while_searching_is_found_without_reading_all_again(
     await home.refresh()
     second = home.retriever.matrix()
     assert first is not None and second is not None and len(second.ids) == len(first.ids) + 1
+    (folder / "house.md").unlink()
+    (folder / "more.txt").unlink()
+    await home.refresh()
+    third = home.retriever.matrix()
+    assert third is not None and set(third.ids.tolist()) < set(second.ids.tolist()) and len(third.ids) == 2
+
+
+async def test_more_removals_than_are_remembered_are_noticed(
+    home: Documents, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "MOST_GONE", 1)
+    await home.search("x")
+    for path in (folder / "house.md", folder / "water.txt"):
+        path.unlink()
+    await home.refresh()
+    assert home.index.ask("SELECT count(*) FROM gone") == [(1,)]
+    matrix = home.retriever.matrix()
+    assert matrix is not None and len(matrix.ids) == 1

@@ -10,6 +10,7 @@ JSON, BYTES, FORM = "application/json", "application/octet-stream", "multipart/f
 SAFE = ("GET", "HEAD", "OPTIONS")
 # Where a file is sent as a browser's form would; each of these routes counts the bytes. POST only.
 FORMS = ("/v1/files", "/v1/audio/transcriptions", "/api/domov/attachments", "/api/domov/chats/import")
+_FORM = re.compile(r"/api/domov/documents/[^/]+/files")
 _BLOB = re.compile(rb"/api/blobs/sha256(?::|%3[Aa])[0-9a-f]{64}")
 
 
@@ -37,4 +38,5 @@ def takes_blob(scope: Scope) -> bool:
 
 def takes_form(scope: Scope) -> bool:
     """Whether the body is a form with a file in it; its route counts the bytes."""
-    return scope["method"] == "POST" and (scope.get("raw_path") or scope["path"].encode()).decode("latin-1") in FORMS
+    path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+    return scope["method"] == "POST" and (path in FORMS or bool(_FORM.fullmatch(path)))

@@ -25,7 +25,7 @@ MOST_HITS, MOST_AROUND = 20, 5
 def server(documents: Documents, *, collections: Sequence[str] = ()) -> MCPServer[Any]:
     """collections: what may be seen, by name; none: all. Raises NoSuchCollection."""
     for name in collections:
-        documents.index.collection(name)
+        documents.collection(name)
     made: MCPServer[Any] = MCPServer("domov", instructions=INSTRUCTIONS, log_level="WARNING")
 
     def visible(collection: str = "") -> Filters:

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from domov.chats import saved
 from domov.cli.answer import Answer, make_sink, print_stats
 from domov.cli.errors import say
 from domov.cli.run import Options, choose, load, memory_bytes, with_preset
+from domov.cli.run_tools import Given, tools_of
 from domov.engine.protocol import Engine
 from domov.errors import BadOption, DomovError
 from domov.files import make_folder
@@ -46,6 +48,7 @@ class Conversation:
     engine: Engine
     options: Options
     turns: list[Message]
+    given: Given = field(default=lambda engine: engine)  # gives an engine the tools that were asked for
 
     def request(self) -> ChatRequest:
         system = (Message("system", self.options.system),) if self.options.system else ()
@@ -62,11 +65,14 @@ def chat(domov: app.App, model: Model, options: Options) -> None:
     """Chats until the person leaves."""
     conversation = Conversation(model, domov.open_engine(model), options, [])
     with asyncio.Runner() as runner:
+        tools = AsyncExitStack()
         try:
             runner.run(load(conversation.engine))
+            conversation.given = runner.run(tools.enter_async_context(tools_of(domov, options.tools)))
             say(f"{model.name}. /help lists the commands, /bye ends.")
             _talk(domov, conversation, runner)
         finally:
+            runner.run(tools.aclose())
             runner.run(conversation.engine.close())
 
 
@@ -98,7 +104,7 @@ def _answer(conversation: Conversation, runner: asyncio.Runner, question: str) -
     conversation.turns.append(Message("user", question))
     answer = Answer()
     try:
-        runner.run(answer.receive(conversation.engine, conversation.request(), make_sink()))
+        runner.run(answer.receive(conversation.given(conversation.engine), conversation.request(), make_sink()))
     except KeyboardInterrupt:
         say("stopped")
     except DomovError:

@@ -88,12 +88,13 @@ def run(work: "Callable[[app.App, Documents], Awaitable[None]]") -> None:
 
 
 @docs.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True))
+@click.argument("paths", nargs=-1, type=click.Path(exists=True))
 @click.option(
     "--name", default="documents", show_default=True, help="The collection to add them to; it is made if new."
 )
+@click.option("--chats", is_flag=True, help="Add the chats that are kept on this computer, and whichever come.")
 @click.option("--later", is_flag=True, help="Only note them; `domov docs refresh` or the server reads them.")
-def add(paths: tuple[str, ...], name: str, later: bool) -> None:
+def add(paths: tuple[str, ...], name: str, chats: bool, later: bool) -> None:
     """Add folders or files to a collection, and read what is new.
 
     Hidden files, symbolic links and what .gitignore or .domovignore leave out are not read. It can be interrupted:
@@ -101,7 +102,10 @@ def add(paths: tuple[str, ...], name: str, later: bool) -> None:
     """
 
     async def work(domov: app.App, documents: "Documents") -> None:
-        documents.add(paths, name)
+        if paths or not chats:
+            documents.add(paths, name)
+        if chats:
+            documents.add_chats(name)
         if not later:
             await bring_up_to_date(domov, documents)
             _print_summary([s for s in documents.status() if s.collection.name == name])
@@ -154,9 +158,16 @@ def list_(as_json: bool) -> None:
             print_json(states(found))
         elif found:
             rows = [
-                (s.collection.name, str(s.counts.read), str(s.counts.passages), roots_of(s.collection)) for s in found
+                (
+                    s.collection.name,
+                    str(s.counts.read),
+                    str(s.counts.passages),
+                    seen_by(s.collection),
+                    roots_of(s.collection),
+                )
+                for s in found
             ]
-            print_table(("NAME", "FILES", "PASSAGES", "FROM"), rows)
+            print_table(("NAME", "FILES", "PASSAGES", "SEEN BY", "FROM"), rows)
         else:
             say("no documents yet: domov docs add FOLDER")
 
@@ -193,6 +204,10 @@ def states(statuses: "list[Status]") -> list[dict[str, Any]]:
     from domov.documents.library import state
 
     return [state(status) for status in statuses]
+
+
+def seen_by(collection: "Collection") -> str:
+    return "everybody" if collection.shared else "its owner"
 
 
 def roots_of(collection: "Collection") -> str:
@@ -294,12 +309,47 @@ def _set_paused(name: str, paused: bool) -> None:
 
 @docs.command()
 @click.argument("name")
+def share(name: str) -> None:
+    """Let everybody who may call the server search a collection; otherwise only this computer's user can."""
+    _set_shared(name, True)
+
+
+@docs.command()
+@click.argument("name")
+def unshare(name: str) -> None:
+    """Keep a collection that was shared to this computer's user again."""
+    _set_shared(name, False)
+
+
+def _set_shared(name: str, shared: bool) -> None:
+    async def work(domov: app.App, documents: "Documents") -> None:
+        documents.share(name, shared)
+        say(f"{name} can be searched by {'everybody who may call the server' if shared else 'nobody else any more'}")
+
+    run(work)
+
+
+@docs.command()
+@click.argument("name")
+def retry(name: str) -> None:
+    """Try again to read what could not be read, as after installing the part that was missing."""
+
+    async def work(domov: app.App, documents: "Documents") -> None:
+        say(f"{documents.retry(name)} files are tried again")
+        await bring_up_to_date(domov, documents)
+        _print_summary([s for s in documents.status() if s.collection.name == name])
+
+    run(work)
+
+
+@docs.command()
+@click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def rm(name: str, yes: bool) -> None:
     """Delete a collection: its text, words and vectors. Your own files stay."""
 
     async def work(domov: app.App, documents: "Documents") -> None:
-        collection = documents.index.collection(name)
+        collection = documents.collection(name)
         if not yes:
             click.confirm(f"Delete what is known of {name} ({roots_of(collection)})?", abort=True, err=True)
         documents.remove(name)

@@ -64,12 +64,16 @@ def evaluate(model: str, against: str | None, text: str | None, as_json: bool, *
 
 
 async def examined(domov: app.App, exam: Examination) -> Card:
-    cpu = read_cpu()
-    machine = f"{cpu.name}, {cpu.usable_cores} cores"
-    steps = judging.evaluate(exam, domov.workshop, machine=machine, open_engine=domov.open_engine)
+    steps = judging.evaluate(exam, domov.workshop, machine=machine_words(), open_engine=domov.open_engine)
     card = await follow(steps)
     assert isinstance(card, Card)
     return card
+
+
+def machine_words() -> str:
+    """This machine as a card names it."""
+    cpu = read_cpu()
+    return f"{cpu.name}, {cpu.usable_cores} cores"
 
 
 async def _fetched(domov: app.App) -> Text:

@@ -13,6 +13,7 @@ from domov.cli.answer import Answer, Quiet, make_sink, print_stats, stats_table
 from domov.cli.errors import say
 from domov.cli.output import json_option, print_json
 from domov.cli.pull import fetch
+from domov.cli.run_tools import tools_of
 from domov.engine.llamacpp import LlamaCpp
 from domov.engine.protocol import Engine
 from domov.errors import BadName, BadRequest, NoSuchModel
@@ -32,6 +33,7 @@ class Options:
     sampling: Sampling
     max_tokens: int | None
     stats: bool
+    tools: tuple[str, ...] = ()  # of these servers
 
 
 @click.command()
@@ -44,6 +46,7 @@ class Options:
 @click.option("--seed", type=click.IntRange(0, 2**32 - 2), help="The same seed gives the same answer.")
 @click.option("--max-tokens", type=click.IntRange(1), help="Longest answer, in tokens.")
 @click.option("--context", type=click.IntRange(1), help="Context to load the model with, in tokens.")
+@click.option("--tools", multiple=True, metavar="NAME", help="Tools of this server (domov mcp add), or of `all`.")
 @click.option("--stats", is_flag=True, help="Print time to first token, speed, tokens and memory afterwards.")
 @json_option
 def run(words: tuple[str, ...], as_json: bool, context: int | None, **options: Any) -> None:
@@ -61,8 +64,8 @@ def run(words: tuple[str, ...], as_json: bool, context: int | None, **options: A
     text, prompt = split_words(domov, words)
     prompt = with_stdin(prompt)
     model = choose(domov, text)
-    system, max_tokens, stats = (options.pop(key) for key in ("system", "max_tokens", "stats"))
-    chosen = Options(system, Sampling(**options), max_tokens, stats)
+    system, max_tokens, stats, tools = (options.pop(key) for key in ("system", "max_tokens", "stats", "tools"))
+    chosen = Options(system, Sampling(**options), max_tokens, stats, tools)
     if prompt is None:
         from domov.cli.chat import chat  # prompt_toolkit is slow to import
 
@@ -81,7 +84,8 @@ async def ask(domov: app.App, model: Model, prompt: str, options: Options, *, as
     engine = domov.open_engine(model)
     try:
         await load(engine)
-        await answer.receive(engine, request, Quiet() if as_json else make_sink())
+        async with tools_of(domov, options.tools) as given:
+            await answer.receive(given(engine), request, Quiet() if as_json else make_sink())
         memory = memory_bytes(engine)
     finally:
         await engine.close()

@@ -57,6 +57,8 @@ def work_text(progress: Progress, seconds: float) -> str:
         text += f"{human_bytes(done)} of {human_bytes(total)}"
     else:
         text += f"{done} of {total} {progress.unit}"
+    if "loss" in progress.figures:
+        text += f"  loss {progress.figures['loss']:.4f}"
     if done and seconds > 1:
         text += f"  {human_seconds(seconds * (total - done) / done)} left"
     return text

@@ -7,3 +7,7 @@ class Unreadable(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class Scanned(Unreadable):
+    """It has pages and no text: text recognition may find some."""

@@ -15,10 +15,12 @@ from typing import Any
 from domov.documents.blocks import Parsed
 from domov.documents.chunks import Passage
 from domov.documents.folding import folded
+from domov.documents.owners import COMPUTER, Viewer
 from domov.documents.schema import connect, translated
 from domov.documents.walking import Seen
 from domov.errors import BadName, NoSuchCollection
 
+MOST_GONE = 100_000  # removed passages that are remembered: who knows the vectors of before leaves those out
 WAITING, READ, FAILED = "waiting", "read", "failed"
 
 
@@ -28,6 +30,8 @@ class Collection:
     name: str
     paused: bool
     roots: tuple[str, ...]
+    owner: str = ""
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,21 @@ class Known:
     modified_ns: int
     inode: int
     state: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """A file as its collection lists it."""
+
+    id: int
+    path: str
+    state: str
+    reason: str
+    size_bytes: int
+    modified_at: float  # seconds since 1970
+    kind: str | None
+    title: str | None
+    passages: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,31 +120,40 @@ class Index:
 
     # collections
 
-    def collections(self) -> list[Collection]:
+    def collections(self, viewer: Viewer | None = None) -> list[Collection]:
+        """Those that a viewer sees, by name, the viewer's own before others' of the same name; None: all there are."""
         roots: dict[object, list[str]] = {}
         for collection, path in self.ask("SELECT collection, path FROM root ORDER BY path"):
             roots.setdefault(collection, []).append(from_blob(path))
-        rows = self.ask("SELECT id, name, paused FROM collection ORDER BY name")
-        return [Collection(i, n, bool(p), tuple(roots.get(i, ()))) for i, n, p in rows]
+        own = viewer.owner if viewer else ""
+        rows = self.ask("SELECT id, name, paused, owner, shared FROM collection ORDER BY name, owner<>?, owner", own)
+        found = (Collection(i, n, bool(p), tuple(roots.get(i, ())), o, bool(s)) for i, n, p, o, s in rows)
+        return [c for c in found if viewer is None or viewer.sees(c.owner, shared=c.shared)]
 
-    def collection(self, name: str) -> Collection:
+    def collection(self, name: str, viewer: Viewer = COMPUTER) -> Collection:
         """Raises NoSuchCollection, with the names there are."""
-        found = {c.name: c for c in self.collections()}
+        found = {c.name: c for c in reversed(self.collections(viewer))}
         if name not in found:
             hint = f"there are: {', '.join(found)}" if found else "add one with: domov docs add FOLDER"
             raise NoSuchCollection(f"no such collection: {name}", hint=hint)
         return found[name]
 
-    def add(self, name: str, paths: Sequence[str], *, now: str) -> Collection:
+    def add(self, name: str, paths: Sequence[str], *, now: str, owner: str = "") -> Collection:
         """Adds folders or files to a collection, which is made if it is not there. Raises BadName."""
         if not name.strip() or len(name) > 100 or not name.isprintable() or name != name.strip():
             raise BadName(f"not a name for a collection: {ascii(name[:60])}", hint="use a word or a few")
         with self.change() as database:
-            database.execute("INSERT INTO collection(name, added) VALUES(?, ?) ON CONFLICT DO NOTHING", (name, now))
-            (number,) = database.execute("SELECT id FROM collection WHERE name=?", (name,)).fetchone()
+            database.execute(
+                "INSERT INTO collection(owner, name, added) VALUES(?, ?, ?) ON CONFLICT DO NOTHING", (owner, name, now)
+            )
+            (number,) = database.execute("SELECT id FROM collection WHERE owner=? AND name=?", (owner, name)).fetchone()
             rows = [(number, to_blob(path)) for path in paths]
             database.executemany("INSERT INTO root(collection, path) VALUES(?, ?) ON CONFLICT DO NOTHING", rows)
-        return self.collection(name)
+        return next(c for c in self.collections() if c.id == number)
+
+    def share(self, collection: Collection, shared: bool) -> None:
+        with self.change() as database:
+            database.execute("UPDATE collection SET shared=? WHERE id=?", (shared, collection.id))
 
     def pause(self, collection: Collection, paused: bool) -> None:
         with self.change() as database:
@@ -177,6 +205,26 @@ class Index:
         return [(from_blob(path), str(reason)) for path, reason in rows]
 
     # files
+
+    def list_files(self, collection: Collection, *, state: str, after: int, count: int) -> list[FileState]:
+        """Files in the order in which they were met, those of one state or of all, from a number on."""
+        rows = self.ask(
+            "SELECT f.id, f.path, f.state, f.reason, f.size_bytes, f.modified_ns/1e9, k.kind, k.title,"
+            " (SELECT count(*) FROM passage p WHERE p.content=f.content) FROM file f LEFT JOIN content k"
+            " ON k.id=f.content WHERE f.collection=? AND f.id>? AND ? IN ('', f.state) ORDER BY f.id LIMIT ?",
+            collection.id,
+            after,
+            state,
+            count,
+        )
+        return [FileState(number, from_blob(path), *rest) for number, path, *rest in rows]
+
+    def retry(self, collection: Collection) -> int:
+        """Has what could not be read tried once more. Gives how many files that are."""
+        with self.change() as database:
+            where = "collection=? AND state='failed'"
+            database.execute(f"UPDATE file SET state='waiting', reason='' WHERE {where}", (collection.id,))
+            return int(database.execute("SELECT changes()").fetchone()[0])
 
     def files(self, collection: Collection) -> dict[str, Known]:
         rows = self.ask(
@@ -279,7 +327,8 @@ class Index:
                 )
             database.execute("DELETE FROM content WHERE id=?", (content,))
         if orphans:
-            database.execute("UPDATE counter SET value=value+1 WHERE name='removals'")
+            oldest = "(SELECT max(number) FROM gone) - ?"
+            database.execute(f"DELETE FROM gone WHERE number<={oldest}", (MOST_GONE,))
 
     # vectors
 
@@ -338,6 +387,13 @@ class Index:
                 [(model, number, content, number) for number, content in vectors],
             )
 
+    def gone_since(self, number: int) -> tuple[int, list[int]] | None:
+        """Passages that were removed since then, and the number to ask with next time; None: too many to be known."""
+        rows = self.ask("SELECT number, passage FROM gone WHERE number>? ORDER BY number", number)
+        if not rows:
+            return number, []
+        return (rows[-1][0], [row[1] for row in rows]) if rows[0][0] == number + 1 else None
+
     def serve(self, model: int) -> None:
         """From now on this model's vectors are searched; those of others go."""
         if self.ask("SELECT count(*) FROM model") == [(1,)]:
@@ -345,7 +401,6 @@ class Index:
         with self.change() as database:
             database.execute("DELETE FROM model WHERE id<>?", (model,))
             database.execute("UPDATE model SET serving=1 WHERE id=?", (model,))
-            database.execute("UPDATE counter SET value=value+1 WHERE name='removals'")
 
 
 def embedded_text(title: str, titles: str, text: str) -> str:

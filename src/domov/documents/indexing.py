@@ -17,9 +17,9 @@ from filelock import FileLock, Timeout
 from domov.documents.blocks import Parsed
 from domov.documents.chunks import passages_of
 from domov.documents.embedding import Embedder
-from domov.documents.failures import Unreadable
+from domov.documents.failures import Scanned, Unreadable
 from domov.documents.index import Collection, Index, Known
-from domov.documents.kinds import VERSION, kind_of
+from domov.documents.kinds import SCANS, VERSION, kind_of
 from domov.documents.reading import Reader
 from domov.documents.vectors import packed
 from domov.documents.walking import NoEntry, Seen, read_bytes, walk
@@ -58,6 +58,7 @@ class Indexer:
     reader: Reader
     open_embedder: Callable[[], Embedder | None]
     lock: Path
+    scans: Reader | None = None  # what reads scans, where that is installed
     _alone: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     async def run(self, *, on_stage: OnStage = quiet) -> bool:
@@ -97,6 +98,8 @@ class Indexer:
                     pace.done, left = pace.done + len(batch), left - len(batch)
         finally:
             await self.reader.close()
+            if self.scans is not None:
+                await self.scans.close()
         return bool(pace.done)
 
     async def _read_files(self, files: Sequence[Known]) -> None:
@@ -104,11 +107,21 @@ class Indexer:
         results: list[tuple[_Opened, Parsed | str]] = []
         for opened in await asyncio.to_thread(self._open, files):
             try:
-                parsed = await self.reader.read(opened.kind, opened.content, Path(opened.file.path).name)
+                parsed = await self._parsed(opened)
                 results.append((opened, parsed if parsed.blocks else "it holds no text"))
             except Unreadable as error:
                 results.append((opened, error.reason))
         await asyncio.to_thread(self._keep, results)
+
+    async def _parsed(self, opened: "_Opened") -> Parsed:
+        """Raises Unreadable."""
+        name = Path(opened.file.path).name
+        try:
+            return await self.reader.read(opened.kind, opened.content, name)
+        except Scanned:
+            if self.scans is None:
+                raise
+            return await self.scans.read(SCANS[0], opened.content, name)
 
     def _open(self, files: Sequence[Known]) -> list["_Opened"]:
         """The files that have to be parsed, with their bytes."""

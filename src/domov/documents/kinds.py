@@ -26,6 +26,7 @@ READERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "json": ("tables:read_json", (".json", ".jsonl", ".ndjson", ".ipynb")),
     "code": ("code:read", tuple(_CODE.split())),
 }
+SCANS = ("scan", "scan:read")  # no kind of file: what a PDF without text is read as, where that can be done
 NAMES = {"makefile": "code", "dockerfile": "code", "readme": "text", "license": "text", "copying": "text"}
 KIND_OF = {suffix: kind for kind, (_, suffixes) in READERS.items() for suffix in suffixes}
 # Raised when a reader comes to see more in a file: what it read before is then read again.

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -22,14 +22,16 @@ from domov.documents.answering import (
     rewritten,
 )
 from domov.documents.embedding import Embedder
-from domov.documents.index import Collection, Counts, Index
+from domov.documents.gathering import Paper, write_papers
+from domov.documents.index import Collection, Counts, FileState, Index
 from domov.documents.indexing import Indexer, OnStage, Stage, quiet
 from domov.documents.kinds import READERS
-from domov.documents.reading import Reader
+from domov.documents.owners import Viewer as Viewer
+from domov.documents.reading import Reader, scan_reader
 from domov.documents.retrieval import EVERYTHING, RERANKED, Filters, Hit, Retriever, reranked
 from domov.engine.protocol import Engine
-from domov.errors import BadRequest
-from domov.files import write_atomically
+from domov.errors import BadRequest, NoSuchFile, NotPermitted
+from domov.files import disk_errors, make_folder, write_atomically
 from domov.types import ChatRequest, Done, Event, Message, TextDelta, Usage
 
 PASSAGES = 6  # that an answer is made from
@@ -81,50 +83,131 @@ class Documents:
         reranker: Callable[[], Engine | None] = lambda: None,
         sandbox: bool = True,
         now: Callable[[], str],
+        viewer: Callable[[], Viewer] = Viewer,
     ) -> None:
         """
         folder    where all of it is kept
         embedder  gives the model that makes vectors, by its name or else the one that is set; None where it is not
                   here: then words alone decide
         reranker  gives the model that sorts the best passages anew, if there is one
+        viewer    gives who asks, at each call: nothing of others is seen
         """
         self.folder, self._embedder, self._reranker, self._now = folder, embedder, reranker, now
+        self._viewer = viewer
+        self._chats: Callable[[str], Iterable[Paper]] = lambda owner: ()
         self.stage: Stage | None = None  # what indexing does now
         self.problem = ""  # why the last look at the folders failed
         self.index = Index(folder / "index.db")
         self.retriever = Retriever(self.index)
-        self.indexer = Indexer(self.index, Reader(sandbox=sandbox), lambda: embedder(None), folder / ".lock")
+        readers = Reader(sandbox=sandbox), scan_reader(sandbox=sandbox)
+        self.indexer = Indexer(self.index, readers[0], lambda: embedder(None), folder / ".lock", readers[1])
+
+    def with_chats(self, chats: Callable[[str], Iterable[Paper]]) -> "Documents":
+        """The same, knowing what gives an owner's chats: for collections that they are in."""
+        self._chats = chats
+        return self
 
     def close(self) -> None:
         self.index.close()
+
+    def collections(self) -> list[Collection]:
+        return self.index.collections(self._viewer())
+
+    def collection(self, name: str) -> Collection:
+        """The viewer's own of that name, or one that is shared. Raises NoSuchCollection."""
+        return self.index.collection(name, self._viewer())
+
+    def may_change(self, collection: Collection) -> bool:
+        return self._viewer().may_change(collection.owner, shared=collection.shared)
+
+    def _own(self, name: str) -> Collection:
+        """Raises NotPermitted for what others share, NoSuchCollection."""
+        collection = self.collection(name)
+        if not self.may_change(collection):
+            raise NotPermitted(f"{name} is somebody else's: it can be searched, and not changed")
+        return collection
 
     def add(self, paths: Sequence[str], name: str = DEFAULT_NAME) -> Collection:
         """Adds folders and files to a collection. Nothing is read yet. Raises BadRequest, BadName."""
         if not paths:
             raise BadRequest("no folder and no file was named")
-        return self.index.add(name, [_whole_path(path) for path in paths], now=self._now())
+        return self._added(name, [_whole_path(path) for path in paths])
+
+    def _added(self, name: str, paths: Sequence[str]) -> Collection:
+        """To the collection of that name that the viewer may change, or else to a new one of the viewer's."""
+        known = [c for c in self.collections() if c.name == name and self.may_change(c)]
+        owner = known[0].owner if known else self._viewer().owner
+        return self.index.add(name, paths, now=self._now(), owner=owner)
+
+    def add_chats(self, name: str) -> Collection:
+        """Adds the chats of the collection's owner: those there are, and whichever come. Raises BadName."""
+        folder = make_folder(self._written(self._added(name, [])))
+        return self._added(name, [os.fspath(folder.resolve())])
+
+    def _write_chats(self) -> None:
+        for collection in self.index.collections():
+            folder = self._written(collection)
+            if os.fspath(folder.resolve()) in collection.roots and not collection.paused:
+                write_papers(folder, self._chats(collection.owner))
 
     def remove(self, name: str) -> Collection:
         """Deletes a collection with everything that was kept of it. The user's files stay. Raises NoSuchCollection."""
-        collection = self.index.collection(name)
+        collection = self._own(name)
         self.index.remove(collection)
-        shutil.rmtree(self.folder / "files" / str(collection.id), ignore_errors=True)
+        for folder in (self._sent(collection), self._written(collection)):
+            shutil.rmtree(folder, ignore_errors=True)
         return collection
 
     def pause(self, name: str, paused: bool) -> None:
-        self.index.pause(self.index.collection(name), paused)
+        self.index.pause(self._own(name), paused)
+
+    def share(self, name: str, shared: bool) -> None:
+        """Lets everybody search a collection, or its owner alone. Raises NotPermitted unless an administrator asks."""
+        if not self._viewer().admin:
+            raise NotPermitted("only an administrator shares collections with everybody")
+        self.index.share(self._own(name), shared)
+
+    def retry(self, name: str) -> int:
+        """Has files that could not be read tried again at the next look. Gives how many."""
+        return self.index.retry(self._own(name))
 
     def status(self) -> list[Status]:
         size = sum(p.stat().st_size for p in self.folder.glob("index.db*"))
-        return [Status(c, self.index.counts(c), tuple(self.index.failures(c)), size) for c in self.index.collections()]
+        return [Status(c, self.index.counts(c), tuple(self.index.failures(c)), size) for c in self.collections()]
 
-    def keep(self, name: str, file: str, content: bytes) -> Path:
+    def files(self, name: str, *, state: str = "", after: int = 0, count: int = 100) -> list[FileState]:
+        """A collection's files, one by one; `after` is the id of the last one that is known."""
+        return self.index.list_files(self.collection(name), state=state, after=after, count=count)
+
+    def keep(self, name: str, file: str, content: bytes | Path) -> Path:
         """Takes a file that was sent into a collection. The name is one that the caller has checked."""
-        collection = self.index.add(name, [], now=self._now())
-        folder = self.folder / "files" / str(collection.id)
-        write_atomically(folder / file, content)
-        self.add([os.fspath(folder)], name)
+        collection = self._added(name, [])
+        folder = make_folder(self._sent(collection))
+        if isinstance(content, Path):
+            with disk_errors(folder):
+                content.replace(folder / file)
+        else:
+            write_atomically(folder / file, content)
+        self._added(name, [os.fspath(folder.resolve())])
         return folder / file
+
+    def drop(self, name: str, file: str) -> None:
+        """Removes a file that was sent. Raises NoSuchFile."""
+        collection = self._own(name)
+        path = self._sent(collection).resolve() / file
+        known = self.index.files(collection).get(os.fspath(path))
+        if known is None and not path.is_file():
+            raise NoSuchFile(f"no such file was sent: {file[:120]}")
+        path.unlink(missing_ok=True)
+        self.index.update(collection, gone=[known.id] if known else [])
+
+    def _sent(self, collection: Collection) -> Path:
+        """Where the files of a collection are kept that were sent over the API."""
+        return self.folder / "files" / str(collection.id)
+
+    def _written(self, collection: Collection) -> Path:
+        """Where chats are written, if they are in the collection."""
+        return self.folder / "chats" / str(collection.id)
 
     async def refresh(self, *, on_stage: OnStage = quiet) -> bool:
         """Brings all collections up to date with the folders. Gives whether there was anything to do."""
@@ -134,6 +217,7 @@ class Documents:
             on_stage(stage)
 
         try:
+            await asyncio.to_thread(self._write_chats)
             return await self.indexer.run(on_stage=note)
         finally:
             self.stage = None
@@ -142,13 +226,17 @@ class Documents:
         """The passages nearest to a question, best first. Raises NoSuchCollection, BadRequest."""
         if not question.strip():
             raise BadRequest("there is nothing to look for")
-        for name in filters.collections:
-            self.index.collection(name)
+        filters = self._seen(filters)
         vector = await self._vector(question)
         reranker = self._reranker()
         wanted = max(count, RERANKED) if reranker else count
         hits = await asyncio.to_thread(self.retriever.find, question, vector, count=wanted, filters=filters)
         return await reranked(reranker, question, hits, count) if reranker else hits[:count]
+
+    def _seen(self, filters: Filters) -> Filters:
+        """The same in what the viewer may see. Raises NoSuchCollection."""
+        named = [self.collection(name) for name in filters.collections] or self.collections()
+        return replace(filters, collections=(), within=tuple(c.id for c in named))
 
     async def _vector(self, question: str) -> tuple[float, ...] | None:
         """The question's vector by the model whose vectors serve; None where that is not here."""
@@ -174,7 +262,9 @@ class Documents:
         hits = self._whole(hits, asked.filters, room=WHOLE_SHARE * characters_for(context_tokens, taken))
         hits = fitting(hits, context_tokens=context_tokens, taken_characters=taken)
         yield Found(tuple(hits), searched)
-        request = replace(asked.request, messages=messages_for(asked.question, hits, asked.history))
+        messages = messages_for(asked.question, hits, asked.history)
+        # private: no saved state may hold passages, or a collection that is deleted would not be gone
+        request = replace(asked.request, messages=messages, private=True)
         text = ""
         async with aclosing(engine.stream(request)) as events:  # type: ignore[type-var]
             async for event in events:
@@ -196,7 +286,7 @@ class Documents:
         """The whole document in its order where all that was found is of one, and it fits."""
         if len({hit.content for hit in hits}) > 1:
             return hits
-        document = self.retriever.document(hits[0], filters, most_characters=room)
+        document = self.retriever.document(hits[0], self._seen(filters), most_characters=room)
         if not document or sum(len(hit.text) + 150 for hit in document) > room:
             return hits
         known = {hit.passage: hit for hit in hits}
@@ -204,6 +294,7 @@ class Documents:
 
     def passage(self, number: int, *, neighbours: int = 1, filters: Filters = EVERYTHING) -> list[Hit]:
         """A passage with those around it in its document. Raises NoSuchPassage, also for one that is filtered out."""
+        filters = self._seen(filters)
         return self.retriever.neighbours(self.retriever.passage(number, filters), neighbours, filters)
 
 
@@ -246,11 +337,17 @@ def state(status: Status) -> dict[str, Any]:
     """A collection as JSON tells it: how far it is, and what could not be read."""
     return {
         "name": status.collection.name,
+        "shared": status.collection.shared,
         "paused": status.collection.paused,
         "roots": [sayable(path) for path in status.collection.roots],
         **asdict(status.counts),
         "failures": [{"path": sayable(path), "reason": reason} for path, reason in status.failures],
     }
+
+
+def file_row(file: FileState) -> dict[str, Any]:
+    """A file of a collection as JSON tells it."""
+    return {**asdict(file), "path": sayable(file.path), "file": sayable(os.path.basename(file.path))}
 
 
 def sayable(path: str) -> str:

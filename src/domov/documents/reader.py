@@ -3,7 +3,8 @@
 It opens no file, no socket and starts no program (Linux; the walls are the engine's), and has limits of memory. A bomb
 or a crash ends this process and costs the one file that it was reading.
 
-A request is a line of JSON and then the bytes; an answer is a line with its length, then JSON.
+A request is a line of JSON and then the bytes; an answer is a line with its length, then JSON. One that is started with
+`scans` recognises text in pictures, and does nothing else.
 """
 
 import contextlib
@@ -18,8 +19,8 @@ from typing import Any, cast
 import orjson
 
 from domov.documents.blocks import Parsed
-from domov.documents.failures import Unreadable
-from domov.documents.kinds import READERS
+from domov.documents.failures import Scanned, Unreadable
+from domov.documents.kinds import READERS, SCANS
 from domov.engine.sandbox import confine, die_with_parent
 
 MEMORY_BYTES = 3 << 30  # of address space, libraries included
@@ -42,7 +43,10 @@ def main() -> None:
     die_with_parent(parent)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints is no answer
-    _preload()
+    if "scans" in sys.argv[3:]:
+        importlib.import_module("domov.documents.readers.scan").prepare()
+    else:
+        _preload()
     limit()
     if walls:
         wall()
@@ -60,7 +64,7 @@ def _answer(kind: str, content: bytes, name: str) -> dict[str, Any]:
     try:
         return _told(read(kind, content, name))
     except Unreadable as error:
-        return {"failed": error.reason}
+        return {"failed": error.reason, "scanned": isinstance(error, Scanned)}
     except MemoryError:
         return {"failed": "it takes more memory than a reader may have"}
     except RecursionError:
@@ -85,7 +89,8 @@ def _sayable(value: Any) -> Any:
 
 def read(kind: str, content: bytes, name: str) -> Parsed:
     """What the reader of that kind makes of the bytes. Raises Unreadable."""
-    module, _, function = READERS[kind][0].partition(":")
+    spelling = SCANS[1] if kind == SCANS[0] else READERS[kind][0]
+    module, _, function = spelling.partition(":")
     parsed = getattr(importlib.import_module(f"domov.documents.readers.{module}"), function)(content, name)
     assert isinstance(parsed, Parsed)
     return parsed

@@ -5,7 +5,7 @@ Ranks and not scores are added (reciprocal rank fusion), as those of words and v
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any
@@ -24,6 +24,7 @@ RRF_K = 20
 CANDIDATES = 60  # of each list
 RERANKED = 20
 NAMED_FILES = 10
+READ_AT_ONCE = 50_000  # vectors
 RANKED_PASSAGES = 20_000  # by words: about 30 ms
 SAMPLES, SAMPLED_PASSAGES = 5, 2000
 TITLE_WEIGHT = 3.0  # of a word in a heading, where one in the text is 1
@@ -33,11 +34,12 @@ WEIGHTS: Mapping[str, float] = {"words": 0.5, "meaning": 1.0, "names": 0.5}
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    collections: tuple[str, ...] = ()  # by name; none: all
+    collections: tuple[str, ...] = ()  # by the names that the viewer knows; none: all
     folder: str = ""  # below this path
     kinds: tuple[str, ...] = ()
     since: str = ""  # of the file's last change, ISO 8601 dates, both included
     until: str = ""
+    within: tuple[int, ...] | None = None  # the collections that these are; None: whichever
 
 
 EVERYTHING = Filters()
@@ -72,7 +74,8 @@ class Hit:
 class Retriever:
     index: Index
     _matrix: Matrix | None = field(default=None, init=False)
-    _matrix_of: tuple[int, int] = field(default=(0, 0), init=False)  # model, removals
+    _model: int = field(default=0, init=False)  # whose vectors those are
+    _gone: int = field(default=0, init=False)  # how many removals they know of
     _lock: Lock = field(default_factory=Lock, init=False)
 
     def find(
@@ -88,7 +91,7 @@ class Retriever:
         allowed = self._allowed(filters)
         if allowed is not None and not len(allowed):
             return []
-        lists = {"words": self._by_words(question, allowed), "names": self._by_names(question, allowed)}
+        lists = {"words": self._by_words(question, allowed), "names": self._by_names(question, filters)}
         cosines: dict[int, float] = {}
         if vector is not None and (matrix := self.matrix()) is not None:
             cosines = dict(matrix.nearest(vector, CANDIDATES, allowed))
@@ -118,19 +121,22 @@ class Retriever:
         )
         return [row[0] for row in rows]
 
-    def _by_names(self, question: str, allowed: NDArray[np.int64] | None) -> list[int]:
+    def _by_names(self, question: str, filters: Filters) -> list[int]:
         """The first passages of files whose names have words of the question."""
         query = words_query(terms_of(question))
         if not query:
             return []
+        where, values = _conditions(filters)
         rows = self.index.ask(
-            "SELECT DISTINCT p.id FROM (SELECT rowid, rank FROM names WHERE names MATCH ? ORDER BY rank LIMIT ?) n"
-            " JOIN file f ON f.id=n.rowid JOIN passage p ON p.content=f.content AND p.place=0 ORDER BY n.rank",
+            "SELECT DISTINCT p.id FROM (SELECT f.content, n.rank FROM names n JOIN file f ON f.id=n.rowid"
+            " JOIN collection c ON c.id=f.collection JOIN content k ON k.id=f.content"
+            f" WHERE n.names MATCH ? AND {where} ORDER BY n.rank LIMIT ?) m"
+            " JOIN passage p ON p.content=m.content AND p.place=0 ORDER BY m.rank",
             query,
+            *values,
             NAMED_FILES,
         )
-        kept = None if allowed is None else set(allowed.tolist())
-        return [number for row in rows if (number := row[0]) and (kept is None or number in kept)]
+        return [row[0] for row in rows]
 
     def _telling(self, words: Sequence[str]) -> Sequence[str]:
         """The rarest of the words, where ranking every passage that has any of them would take too long."""
@@ -167,8 +173,8 @@ class Retriever:
         if filters == EVERYTHING:
             return None
         where, values = _conditions(filters)
-        names = [c.name for c in self.index.collections()]
-        if set(filters.collections) >= set(names) and filters == Filters(filters.collections):
+        everywhere = {c.id for c in self.index.collections()}
+        if filters == Filters(within=filters.within) and set(filters.within or ()) >= everywhere:
             return None
         rows = self.index.ask(
             "SELECT id FROM passage WHERE content IN (SELECT f.content FROM file f"
@@ -178,24 +184,39 @@ class Retriever:
         return np.fromiter((row[0] for row in rows), np.int64, len(rows))
 
     def matrix(self) -> Matrix | None:
-        """The vectors that serve, kept in memory; what was added since the last look is read only."""
+        """The vectors that serve, kept in memory; what was added or removed since the last look is read only."""
         with self._lock:
             serving = self.index.serving()
             if serving is None:
                 return None
             model, _, _, dimensions = serving
-            ((removals,),) = self.index.ask("SELECT value FROM counter WHERE name='removals'")
-            state = (model, removals)
-            if state != self._matrix_of or self._matrix is None:
-                self._matrix, self._matrix_of = None, state
-            after = int(self._matrix.ids[-1]) if self._matrix is not None else 0
-            rows = self.index.ask(
-                "SELECT passage, bytes FROM vector WHERE model=? AND passage>? ORDER BY passage", model, after
-            )
-            if rows:
-                new = matrix_of(rows, dimensions=dimensions)
-                self._matrix = new if self._matrix is None else joined(self._matrix, new)
+            if model != self._model:
+                self._matrix, self._model = None, model
+            self._leave_out_gone()
+            last = int(self._matrix.ids[-1]) if self._matrix is not None and len(self._matrix.ids) else 0
+            parts = [matrix_of(rows, dimensions=dimensions) for rows in self._new_vectors(model, last)]
+            if parts:
+                self._matrix = joined([self._matrix, *parts] if self._matrix is not None else parts)
             return self._matrix
+
+    def _leave_out_gone(self) -> None:
+        gone = self.index.gone_since(self._gone)
+        if gone is None or self._matrix is None:
+            newest = self.index.ask("SELECT max(number) FROM gone")[0][0]
+            self._matrix, self._gone = None, int(newest or 0)
+        elif gone[1]:
+            self._matrix, self._gone = self._matrix.without(np.asarray(gone[1], np.int64)), gone[0]
+
+    def _new_vectors(self, model: int, after: int) -> Iterator[list[tuple[int, bytes]]]:
+        """In parts, so that a million of them do not lie in memory twice."""
+        while rows := self.index.ask(
+            "SELECT passage, bytes FROM vector WHERE model=? AND passage>? ORDER BY passage LIMIT ?",
+            model,
+            after,
+            READ_AT_ONCE,
+        ):
+            yield rows
+            after = rows[-1][0]
 
     def _rows(self, numbers: Sequence[int], filters: Filters) -> dict[int, tuple[Any, ...]]:
         """What is told of passages, each under one of its files that the filters let through."""
@@ -252,9 +273,9 @@ def fused(lists: Mapping[str, Sequence[int]], weights: Mapping[str, float]) -> d
 def _conditions(filters: Filters) -> tuple[str, list[object]]:
     """What of file f, collection c and content k the filters ask."""
     where, values = ["1"], []  # type: tuple[list[str], list[object]]
-    if filters.collections:
-        where.append(f"c.name IN ({','.join('?' * len(filters.collections))})")
-        values += filters.collections
+    if filters.within is not None:
+        where.append(f"c.id IN ({','.join('?' * len(filters.within))})")
+        values += filters.within
     if filters.folder:
         folder = to_blob(filters.folder.rstrip(os.sep))
         where.append("(f.path=? OR substr(f.path, 1, ?)=?)")

@@ -13,11 +13,12 @@ from domov.documents.folding import folded
 from domov.errors import Broken, DiskFull, HomeUnusable
 from domov.files import make_folder
 
-FORMAT = 1
+FORMAT = 2
 BUSY_SECONDS = 30
 SCHEMA = """
 CREATE TABLE collection(
-    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, paused INTEGER NOT NULL DEFAULT 0, added TEXT NOT NULL);
+    id INTEGER PRIMARY KEY, owner TEXT NOT NULL DEFAULT '', name TEXT NOT NULL, shared INTEGER NOT NULL DEFAULT 0,
+    paused INTEGER NOT NULL DEFAULT 0, added TEXT NOT NULL, UNIQUE(owner, name));
 CREATE TABLE root(
     collection INTEGER NOT NULL REFERENCES collection ON DELETE CASCADE, path BLOB NOT NULL, problem TEXT,
     UNIQUE(collection, path));
@@ -46,8 +47,8 @@ CREATE TABLE vector(
     passage INTEGER NOT NULL REFERENCES passage ON DELETE CASCADE, bytes BLOB NOT NULL,
     PRIMARY KEY(model, passage)) WITHOUT ROWID;
 CREATE INDEX vector_passage ON vector(passage);
-CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-INSERT INTO counter VALUES('removals', 0);
+CREATE TABLE gone(number INTEGER PRIMARY KEY AUTOINCREMENT, passage INTEGER NOT NULL);
+CREATE TRIGGER passage_gone AFTER DELETE ON passage BEGIN INSERT INTO gone(passage) VALUES(old.id); END;
 CREATE VIRTUAL TABLE names USING fts5(name, tokenize='unicode61 remove_diacritics 0');
 CREATE TRIGGER file_new AFTER INSERT ON file BEGIN
     INSERT INTO names(rowid, name) VALUES(new.id, searched_name(new.path)); END;
@@ -58,6 +59,20 @@ CREATE TRIGGER file_gone AFTER DELETE ON file BEGIN
     INSERT OR IGNORE INTO doubtful SELECT old.content WHERE old.content IS NOT NULL; END;
 CREATE VIRTUAL TABLE words USING fts5(titles, text, content='', tokenize='unicode61 remove_diacritics 0');
 """
+# What makes a format the next one. Run with foreign keys off: a table that others refer to may be put anew.
+MIGRATIONS = {
+    1: """
+CREATE TABLE collection_2(
+    id INTEGER PRIMARY KEY, owner TEXT NOT NULL DEFAULT '', name TEXT NOT NULL, shared INTEGER NOT NULL DEFAULT 0,
+    paused INTEGER NOT NULL DEFAULT 0, added TEXT NOT NULL, UNIQUE(owner, name));
+INSERT INTO collection_2(id, name, paused, added) SELECT id, name, paused, added FROM collection;
+DROP TABLE collection;
+ALTER TABLE collection_2 RENAME TO collection;
+DROP TABLE counter;
+CREATE TABLE gone(number INTEGER PRIMARY KEY AUTOINCREMENT, passage INTEGER NOT NULL);
+CREATE TRIGGER passage_gone AFTER DELETE ON passage BEGIN INSERT INTO gone(passage) VALUES(old.id); END;
+"""
+}
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -68,10 +83,10 @@ def connect(path: Path) -> sqlite3.Connection:
         database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         database.create_function("searched_name", 1, searched_name, deterministic=True)
         database.executescript(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON;"
-            "PRAGMA cache_size=-65536;"
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON; PRAGMA cache_size=-65536;"
         )
         _prepare(database, path)
+        database.execute("PRAGMA foreign_keys=ON")
     except OSError as error:
         raise HomeUnusable(f"can't write {path}: {error.strerror}") from error
     except sqlite3.Error as error:
@@ -88,9 +103,10 @@ def searched_name(path: bytes) -> str:
 def _prepare(database: sqlite3.Connection, path: Path) -> None:
     database.execute("BEGIN IMMEDIATE")
     (version,) = database.execute("PRAGMA user_version").fetchone()
-    if version == 0:
-        for statement in re.split(r";\n(?=CREATE|INSERT|$)", SCHEMA):
-            database.execute(statement)
+    scripts = [SCHEMA] if version == 0 else [MIGRATIONS[old] for old in range(version, FORMAT)]
+    for statement in (s for script in scripts for s in re.split(r";\n(?=CREATE|INSERT|DROP|ALTER|$)", script)):
+        database.execute(statement)
+    if scripts:
         database.execute(f"PRAGMA user_version={FORMAT}")
     database.execute("COMMIT")
     if version > FORMAT:

@@ -53,6 +53,14 @@ class Matrix:
         best = best[np.argsort(-cosines[best], kind="stable")]
         return [(int(ids[row]), float(cosines[row])) for row in best]
 
+    def without(self, ids: NDArray[np.int64]) -> "Matrix":
+        """The same without some passages."""
+        kept = ~np.isin(self.ids, ids)
+        if kept.all():
+            return self
+        signs = None if self.signs is None else self.signs[kept]
+        return Matrix(self.ids[kept], self.values[kept], self.scales[kept], signs, self.mean)
+
     def _by_signs(self, wanted: NDArray[np.float32], rows: NDArray[np.int64] | None) -> NDArray[np.int64]:
         assert self.signs is not None and self.mean is not None
         signs = self.signs if rows is None else self.signs[rows]
@@ -71,16 +79,16 @@ def matrix_of(rows: Sequence[tuple[int, bytes]], *, dimensions: int) -> Matrix:
     whole = np.frombuffer(b"".join(row[1] for row in rows), np.uint8).reshape(len(rows), _SCALE.size + dimensions)
     values = np.ascontiguousarray(whole[:, _SCALE.size :]).view(np.int8)
     scales = np.ascontiguousarray(whole[:, : _SCALE.size]).view(np.float32).reshape(-1)
-    return with_signs(Matrix(ids, values, scales))
+    return Matrix(ids, values, scales)
 
 
-def joined(first: Matrix, second: Matrix) -> Matrix:
-    """Both, one after the other."""
+def joined(parts: Sequence[Matrix]) -> Matrix:
+    """All of them, one after the other."""
     return with_signs(
         Matrix(
-            np.concatenate([first.ids, second.ids]),
-            np.concatenate([first.values, second.values]),
-            np.concatenate([first.scales, second.scales]),
+            np.concatenate([part.ids for part in parts]),
+            np.concatenate([part.values for part in parts]),
+            np.concatenate([part.scales for part in parts]),
         )
     )
 

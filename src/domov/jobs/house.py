@@ -49,6 +49,7 @@ class House(Protocol):
     def open_engine(self, model: Model, /) -> Engine: ...
     def open_for_measuring(self, model: Model, tuning: Tuning, /, *, context_tokens: int) -> Engine: ...
     async def judging_text(self, on_progress: OnProgress, /) -> Text: ...
+    async def training_text(self, on_progress: OnProgress, /) -> Text: ...
 
 
 def queue_of(house: House) -> Queue:
@@ -79,6 +80,7 @@ def place_of(house: House, crew: Crew) -> Place:
         open_engine=house.open_engine,
         open_for_measuring=lambda model, tuning, tokens: house.open_for_measuring(model, tuning, context_tokens=tokens),
         judging_text=house.judging_text,
+        training_text=house.training_text,
         puller=house.puller,
         plan=house.plan,
         conditions=house.conditions,

@@ -6,6 +6,7 @@ ever. A job that is held keeps its processes where they are; the next one may be
 
 import asyncio
 import contextlib
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
@@ -189,7 +190,7 @@ class Runner:
             lock = FileLock(part.with_suffix(".lock"))
             with contextlib.suppress(OSError, Timeout), lock.acquire(timeout=0):
                 if part.stat().st_mtime >= since:
-                    part.unlink()
+                    shutil.rmtree(part) if part.is_dir() else part.unlink()
                 Path(lock.lock_file).unlink()
 
     async def _next(self, jobs: Sequence[Job]) -> None:

@@ -9,10 +9,11 @@ from domov.errors import BadOption, BadRequest
 from domov.jobs.fetching import Pull
 from domov.jobs.judging import Calibrate, Compare, Evaluate
 from domov.jobs.making import Quantize, Shrink
+from domov.jobs.training import Distill, Prune
 from domov.jobs.work import Work
 
 Kinds = Mapping[str, type[Work]]
-KINDS: Kinds = {kind.kind: kind for kind in (Quantize, Shrink, Evaluate, Compare, Calibrate, Pull)}
+KINDS: Kinds = {kind.kind: kind for kind in (Quantize, Shrink, Prune, Distill, Evaluate, Compare, Calibrate, Pull)}
 
 
 def work_of(kind: str, parameters: dict[str, Any], kinds: Kinds = KINDS) -> Work:

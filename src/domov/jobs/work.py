@@ -43,6 +43,7 @@ class Place:
     open_engine: Callable[[Model], Engine]
     open_for_measuring: Callable[[Model, Tuning, int], Engine]  # with a context of so many tokens
     judging_text: Callable[[OnProgress], Awaitable[Text]]
+    training_text: Callable[[OnProgress], Awaitable[Text]]
     puller: Callable[[], AbstractAsyncContextManager[Puller]]
     plan: Callable[[ModelShape], Plan]
     conditions: Callable[[], Conditions]
@@ -125,8 +126,22 @@ async def judging_text(given: GivenText | None, place: Place) -> AsyncGenerator[
         yield _text(given)
         return
 
+    async for step in fetched(place.judging_text):
+        yield step
+
+
+async def training_text(given: GivenText | str, place: Place) -> AsyncGenerator[Progress | Text, None]:
+    """The text to train on, likewise."""
+    if given != BUILTIN:
+        yield _text(given)
+        return
+    async for step in fetched(place.training_text):
+        yield step
+
+
+async def fetched(text: Callable[[OnProgress], Awaitable[Text]]) -> AsyncGenerator[Progress | Text, None]:
     async def fetch(tell: Callable[[Progress], None]) -> Text:
-        return await place.judging_text(lambda told: tell(of_download(told)))
+        return await text(lambda told: tell(of_download(told)))
 
     async for step in telling(fetch):
         yield step

@@ -82,7 +82,7 @@ async def evaluate(
         yield Progress(f"{exam.model.name}: measuring its speed")
         speed = await measured(open_engine(exam.model), exam.model.name)
     found = {"answers": answers[0] if answers else (), "speed": speed, "notes": tuple(notes)}
-    yield _card(exam, shop, machine, own[0], parent[0] if parent else None, **found)
+    yield card_of(exam, shop, machine, own[0], parent[0] if parent else None, **found)
 
 
 def check_writes(model: Model) -> None:
@@ -193,7 +193,7 @@ def keep(card: Card, model: Model, shop: Workshop) -> Model | None:
 
 def _notes(exam: Examination) -> Iterator[str]:
     lineage = exam.model.manifest.lineage
-    if lineage and lineage.data_digest == exam.text.digest:
+    if lineage and exam.text.digest in (lineage.data_digest, lineage.training_digest):
         yield SAME_TEXT
 
 
@@ -213,7 +213,8 @@ def _room(exam: Examination, folder: Path) -> Iterator[Path]:
         shutil.rmtree(inside, ignore_errors=True)
 
 
-def _card(exam: Examination, shop: Workshop, machine: str, own: Scored, parent: Scored | None, **more: Any) -> Card:
+def card_of(exam: Examination, shop: Workshop, machine: str, own: Scored, parent: Scored | None, **more: Any) -> Card:
+    """The card that these scores make."""
     return Card(
         date=now(),
         machine=machine,

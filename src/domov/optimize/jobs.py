@@ -9,7 +9,7 @@ import numpy as np
 from domov.errors import BadInput
 from domov.optimize import quantizing
 from domov.optimize.collecting import Collected, long_enough, spread, started
-from domov.optimize.llama import Llama
+from domov.optimize.llama import Llama, vocabulary_of
 from domov.optimize.measuring import CHUNK_TOKENS, Record, Scores, log_likelihoods
 from domov.optimize.native import Floats, library
 from domov.optimize.questions import is_right
@@ -51,6 +51,24 @@ def _importance(told: Table, tell: Telling) -> Any:
         llama.read([started(chunk, llama.first_token)], [CHUNK_TOKENS - 1])
     np.savez(told["target"], **found.means())  # type: ignore[arg-type]
     return {"tokens": len(chunks) * CHUNK_TOKENS, "tensors": len(found.sums)}
+
+
+def _tokens(told: Table, tell: Telling) -> Any:
+    """Writes a text, or prompts with their answers, as the numbers of its tokens, and how much each of these counts."""
+    vocabulary = vocabulary_of(Path(told["model"]))
+    tokens: list[int] = []
+    counts: list[float] = []
+    for number, (prompt, answer, weight) in enumerate(told["texts"]):
+        tell(number, len(told["texts"]), step="reading the data")
+        before = vocabulary.tokens(prompt, special=True) if prompt else []
+        after = vocabulary.tokens(answer, first=not before)
+        ends = [vocabulary.last_token] if prompt and vocabulary.last_token is not None else []
+        tokens += [*before, *after, *ends]
+        counts += [0.0] * len(before) + [weight] * (len(after) + len(ends))
+    first = -1 if vocabulary.first_token is None else vocabulary.first_token
+    arrays = {"tokens": np.array(tokens, np.int32), "counts": np.array(counts, np.float32), "first": np.array(first)}
+    np.savez(told["target"], **arrays)  # type: ignore[arg-type]
+    return {"tokens": len(tokens)}
 
 
 def _score(told: Table, tell: Telling) -> Any:
@@ -130,6 +148,7 @@ def _sound(told: Table, tell: Telling) -> Any:
 JOBS: dict[str, Job] = {
     "quantize": _quantize,
     "importance": _importance,
+    "tokens": _tokens,
     "score": _score,
     "answer": _answer,
     "sound": _sound,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Unit = Literal["bytes", "tokens", "questions", "trials"]
+Unit = Literal["bytes", "tokens", "questions", "trials", "steps"]
 
 
 @dataclass(frozen=True, slots=True)

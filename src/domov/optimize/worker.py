@@ -17,10 +17,11 @@ from typing import Any
 
 from domov.engine.sandbox import confine, die_with_parent
 from domov.engine.worker import LIBRARIES, OWN_PROC
-from domov.errors import DomovError
+from domov.errors import DomovError, EngineUnavailable
 from domov.files import disk_error
 
 TELL_SECONDS = 0.1
+INSTALL = "pip install 'domov[workshop]'"
 Table = dict[str, Any]
 
 
@@ -78,7 +79,13 @@ def _job(name: str) -> Job:
     """The job of that name; its native parts are loaded before the walls go up."""
     from domov.optimize import jobs
 
-    return jobs.JOBS[name]
+    if name in jobs.JOBS:
+        return jobs.JOBS[name]
+    try:
+        from domov.optimize import torch_jobs
+    except ImportError as error:
+        raise EngineUnavailable(f"PyTorch can't be loaded: {error}", hint=INSTALL) from error
+    return torch_jobs.JOBS[name]
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from domov.api.chats.bodies import Options, body_of
 from domov.api.lmstudio.loading import watched
 from domov.api.models import engine_of
 from domov.api.openai import chat, documents
+from domov.api.tools import tools_for
 from domov.app import App
 from domov.chats.attached import Attachments
 from domov.chats.conversation import Told
@@ -76,9 +77,13 @@ async def answer(domov: App, question: Question, attachments: Attachments) -> As
             yield step
     yield {"turns": ((), *conversation.turns) if _adds_rules(body, request) else conversation.turns}
     if not body.documents:
-        async with aclosing(engine.stream(request)) as events:  # type: ignore[type-var]
-            async for event in events:
-                yield event
+        wanted = question.chat.settings.get("tools", []) if not question.goes_on else []
+        async with tools_for(domov, engine, wanted, chat=question.chat.id) as (able, uses):
+            async with aclosing(able.stream(request)) as events:  # type: ignore[type-var]
+                async for event in events:
+                    yield event
+            if uses:
+                yield {"tools": uses}
         return
     asker = documents.asker_of(domov, body, request, engine)
     async with aclosing(asker.numbered(request)) as numbered:  # type: ignore[type-var]

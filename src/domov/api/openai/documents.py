@@ -13,7 +13,6 @@ from typing import Any
 
 from fastapi.responses import Response
 
-from domov.access.callers import current
 from domov.api.answers import json_response
 from domov.api.documents import DocumentsBody, filters_of
 from domov.api.openai import chat
@@ -21,12 +20,11 @@ from domov.api.openai.answers import Asked, collected, streamed
 from domov.app import App
 from domov.engine.protocol import Abilities
 from domov.engine.scheduler import Scheduled
-from domov.errors import BadRequest, NotPermitted
+from domov.errors import BadRequest
 from domov.types import ChatRequest, Event
 
 
 async def answer(domov: App, body: chat.ChatBody, engine: Scheduled, stream: chat.Stream) -> Response:
-    """Raises NotPermitted for a key that may ask models, but not read documents."""
     request = chat.decode(body)
     asker = asker_of(domov, body, request, engine)
     if not body.stream:
@@ -41,9 +39,7 @@ async def answer(domov: App, body: chat.ChatBody, engine: Scheduled, stream: cha
 
 
 def asker_of(domov: App, body: chat.ChatBody, request: ChatRequest, engine: Scheduled) -> "Asker":
-    """Who answers a request from documents. Raises NotPermitted, BadRequest."""
-    if not current().grant.covers("models"):
-        raise NotPermitted("documents need a key of scope models", hint="leave documents out")
+    """Who answers a request from documents. Raises BadRequest."""
     _check(body, request)
     return Asker(domov, engine, _wanted(body.documents))
 

@@ -4,35 +4,40 @@ import re
 from typing import Any
 
 from domov.documents.blocks import Outline, Parsed
-from domov.documents.failures import Unreadable
+from domov.documents.failures import Scanned, Unreadable
 
 MOST_PAGES = 20_000
 PASSWORD, FORMAT = 4, 3  # FPDF_ERR_PASSWORD, FPDF_ERR_FORMAT of fpdfview.h
 
 
-def read(content: bytes, name: str) -> Parsed:
+def opened(content: bytes) -> Any:
+    """PDFium's document. Raises Unreadable."""
     import pypdfium2
 
     try:
-        pdf = pypdfium2.PdfDocument(content)
+        return pypdfium2.PdfDocument(content)
     except pypdfium2.PdfiumError as error:
         locked = getattr(error, "err_code", None) == PASSWORD
         raise Unreadable("encrypted: it wants a password" if locked else "damaged: PDFium can't open it") from error
+
+
+def read(content: bytes, name: str) -> Parsed:
+    pdf = opened(content)
     if len(pdf) > MOST_PAGES:
         raise Unreadable(f"it has {len(pdf)} pages")
     outline = Outline()
     bookmarks = _bookmarks(pdf)
-    empty = 0
     for index in range(len(pdf)):
         for level, title in bookmarks.get(index, ()):
             outline.heading(level, title)
         outline.page = index + 1
         text = _page_text(pdf, index)
-        empty += not text.strip()
         for paragraph in paragraphs_of(text):
             outline.add(paragraph)
     if not outline.blocks:
-        raise Unreadable(f"no text on its {len(pdf)} pages: a scan, which needs text recognition")
+        raise Scanned(
+            f"no text on its {len(pdf)} pages: a scan, which needs text recognition (pip install 'domov[ocr]')"
+        )
     about = pdf.get_metadata_dict()
     return outline.parsed(title=about.get("Title", ""), author=about.get("Author", ""), date=_date(about))
 
