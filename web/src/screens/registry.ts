@@ -2,7 +2,19 @@
  * The screens there are: a line each. A screen is the folder of its name, loaded when it is opened; its title is
  * `screens.NAME` in each language’s `frame.json`, its own words are in its `NAME.json`.
  */
-import { Boxes, Cpu, Feather, Files, Gauge, Hammer, type LucideIcon, MessageSquare, Scale } from "lucide-react";
+import {
+  Boxes,
+  Columns2,
+  Cpu,
+  Feather,
+  Files,
+  Gauge,
+  Hammer,
+  type LucideIcon,
+  MessageSquare,
+  Scale,
+  Settings,
+} from "lucide-react";
 import type { ComponentType } from "react";
 import type { Offer } from "@/api/server";
 
@@ -19,6 +31,13 @@ export interface Screen {
 
 export const SCREENS: readonly Screen[] = [
   { name: "chat", path: "/home/chat", icon: MessageSquare, load: () => import("./chat"), unlisted: true },
+  {
+    name: "compare",
+    path: "/home/compare",
+    icon: Columns2,
+    load: () => import("./compare"),
+    available: offers("chats"),
+  },
   { name: "models", path: "/home/models", icon: Boxes, load: () => import("./models"), available: offers("models") },
   {
     name: "documents",
@@ -51,6 +70,7 @@ export const SCREENS: readonly Screen[] = [
     available: offers("models"),
     unlisted: true,
   },
+  { name: "settings", path: "/home/settings", icon: Settings, load: () => import("./settings") },
 ];
 
 function offers(part: string): (offer: Offer) => boolean {
