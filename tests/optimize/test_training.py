@@ -63,7 +63,7 @@ async def test_a_student_learns(workplace: App, tmp_path: Path, own_share: float
 async def test_each_precision_is_trained_in(workplace: App, tmp_path: Path) -> None:
     ends = []
     for kind in ("fp32", "bf16", "fp16"):
-        lesson = replace(SHORT, precision=kind)  # type: ignore[arg-type]
+        lesson = replace(SHORT, precision=kind)
         made, _ = await run(teach(await course(workplace, tmp_path, lesson), tmp_path, workplace.workshop.children))
         assert made.precision == kind
         ends.append(made.curve[-1]["held_out"])
