@@ -2,10 +2,13 @@
 
 Texts are sentences of manual pages put together at random, so that words are as frequent as in real ones; vectors are
 random, as their values do not change the time. The index stays in .cache/ and grows from run to run (`--seconds`).
+`--beside MODEL` searches while that model writes; `--vectors 1000000` measures vectors alone, without texts.
 """
 
 import argparse
+import asyncio
 import random
+import resource
 import statistics
 import time
 from pathlib import Path
@@ -13,15 +16,17 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import manual_pages
+from domov import app
 from domov.documents.blocks import Parsed
 from domov.documents.chunks import Passage
 from domov.documents.index import Index
 from domov.documents.retrieval import Retriever
-from domov.documents.vectors import packed
+from domov.documents.vectors import Matrix, packed, with_signs
 from domov.documents.walking import Seen
+from domov.types import ChatRequest, Message, Sampling
 
 FOLDER = Path(".cache/benchmarks/documents")
-DIMENSIONS, PASSAGES_A_FILE, CHARACTERS = 384, 20, 1000
+DIMENSIONS, PASSAGES_A_FILE, CHARACTERS = 384, 200, 1000
 QUESTIONS = 60
 
 
@@ -67,11 +72,79 @@ def search_times(retriever: Retriever) -> list[float]:
     return sorted(times)
 
 
+async def search_times_beside(retriever: Retriever, model: str) -> list[float]:
+    """The same while a model writes."""
+    domov = app.load()
+    engine = domov.open_engine(domov.models.get(model))
+    await engine.start()
+    story = ChatRequest(model, (Message("user", "Tell me a long story."),), Sampling(ignore_end=True), max_tokens=2000)
+
+    async def write() -> None:
+        async for _ in engine.stream(story):
+            pass
+
+    writing = asyncio.create_task(write())
+    try:
+        await asyncio.sleep(3)
+        times = await asyncio.to_thread(search_times, retriever)
+        assert not writing.done(), "the model had ended before the searches"
+        return times
+    finally:
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+        await engine.close()
+
+
+def removed_seconds(index: Index) -> tuple[int, float]:
+    """Removes one file, as a deletion that was seen does; the passages that it had, and how long that took."""
+    ((file, content),) = index.ask("SELECT id, content FROM file ORDER BY id DESC LIMIT 1")
+    ((passages,),) = index.ask("SELECT count(*) FROM passage WHERE content=?", content)
+    start = time.perf_counter()
+    index.update(index.collection("speed"), gone=[file])
+    return passages, time.perf_counter() - start
+
+
+def print_vectors(count: int) -> None:
+    """Vectors alone: how long a search among so many takes, and how many of the nearest the signs leave in."""
+    chance = np.random.default_rng(1)
+    centres = chance.standard_normal((count // 50, DIMENSIONS)).astype(np.float32)
+    values = np.empty((count, DIMENSIONS), np.int8)
+    for start in range(0, count, 50_000):
+        size = min(50_000, count - start)
+        rows = centres[chance.integers(0, len(centres), size)]
+        rows = rows + chance.standard_normal(rows.shape, dtype=np.float32) + 1.0
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        values[start : start + size] = np.rint(rows * (127 / np.abs(rows).max(axis=1, keepdims=True)))
+    scales = (1 / np.linalg.norm(values.astype(np.float32), axis=1)).astype(np.float32)
+    begin = time.perf_counter()
+    exact = Matrix(np.arange(count), values, scales)
+    matrix = with_signs(exact)
+    print(f"{count} vectors, signs made in {time.perf_counter() - begin:.1f} s")  # noqa: T201
+    times, kept = [], 0
+    for row in chance.integers(0, count, 40):
+        query = values[row] * scales[row] + 0.03 * chance.standard_normal(DIMENSIONS).astype(np.float32)
+        query /= np.linalg.norm(query)
+        start_seconds = time.perf_counter()
+        found = matrix.nearest(query.tolist(), 60)
+        times.append(1000 * (time.perf_counter() - start_seconds))
+        kept += len({n for n, _ in found[:10]} & {n for n, _ in exact.nearest(query.tolist(), 10)})
+    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    times.sort()
+    median, p95 = statistics.median(times), times[37]
+    print(f"search: median {median:.0f} ms, p95 {p95:.0f} ms; {kept / 400:.3f} of the ten nearest")  # noqa: T201
+    print(f"memory at most {megabytes:.0f} MB")  # noqa: T201
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("passages", type=int)
-    parser.add_argument("--seconds", type=float, default=1e9)
+    parser.add_argument("passages", type=int, nargs="?", default=100_000)
+    parser.add_argument("--seconds", type=float, default=1e9, help="stop adding after so long, and keep what there is")
+    parser.add_argument("--beside", metavar="MODEL", help="search while this model writes")
+    parser.add_argument("--vectors", type=int, help="so many vectors alone, and nothing else")
     options = parser.parse_args()
+    if options.vectors:
+        print_vectors(options.vectors)
+        return
     FOLDER.mkdir(parents=True, exist_ok=True)
     index = Index(FOLDER / "speed.db")
     count, pace = grow(index, options.passages, seconds=options.seconds)
@@ -79,11 +152,14 @@ def main() -> None:
     start = time.perf_counter()
     retriever.matrix()
     loaded = time.perf_counter() - start
-    times = search_times(retriever)
+    beside = options.beside
+    times = asyncio.run(search_times_beside(retriever, beside)) if beside else search_times(retriever)
     size = index.path.stat().st_size
     print(f"{count} passages, {pace:.0f} added a second, {size / 1e6:.0f} MB, vectors read in {loaded:.2f} s")  # noqa: T201
     p95 = times[int(0.95 * len(times))]
     print(f"search: median {statistics.median(times):.1f} ms, p95 {p95:.1f} ms")  # noqa: T201
+    passages, seconds = removed_seconds(index)
+    print(f"removing a file of {passages} passages: {seconds:.2f} s")  # noqa: T201
     raise SystemExit(75 if count < options.passages else 0)
 
 

@@ -27,7 +27,13 @@ class Page:
     name: str  # ls.1
     question: str  # list directory contents
     text: str  # the description; the line that is the question is not in it
-    whole: str = ""  # all of the page, as Markdown
+    title: str = ""  # ls - list directory contents
+    roff: str = ""
+
+    @property
+    def whole(self) -> str:
+        """All of the page as Markdown: headings and paragraphs, as somebody would have it in a folder."""
+        return whole_page(self.title, self.roff)
 
 
 def czech(folder: Path) -> dict[str, Page]:
@@ -45,7 +51,7 @@ def _pages(folder: Path, packages: tuple[str, ...], below: str) -> dict[str, Pag
     pages: dict[str, Page] = {}
     for package in packages:
         for path in sorted(
-            _unpacked(folder, package).glob(f"usr/share/man/{'cs/' if 'cs' in below else ''}man[1-8]/*.gz")
+            unpacked(folder, package).glob(f"usr/share/man/{'cs/' if 'cs' in below else ''}man[1-8]/*.gz")
         ):
             if path.is_symlink() or path.stat().st_size < 100:
                 continue
@@ -55,7 +61,8 @@ def _pages(folder: Path, packages: tuple[str, ...], below: str) -> dict[str, Pag
     return pages
 
 
-def _unpacked(folder: Path, package: str) -> Path:
+def unpacked(folder: Path, package: str) -> Path:
+    """The files of a package of Debian's, fetched once."""
     target = folder / package
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -79,11 +86,10 @@ def page_of(name: str, roff: str) -> Page | None:
     text = "\n".join(parts.get("description", []))
     if len(question) < 2 or len(question[1]) < 8 or len(text) < LEAST_CHARACTERS:
         return None
-    return Page(name, question[1].strip().rstrip("."), text, whole_page(" - ".join(question), roff))
+    return Page(name, question[1].strip().rstrip("."), text, " - ".join(question), roff)
 
 
 def whole_page(title: str, roff: str) -> str:
-    """The page as a document with headings and paragraphs, as somebody would have it in a folder."""
     lines = [f"# {title}"]
     for line in roff.split("\n"):
         if found := re.match(r"[.']\s*(S[Hh]|S[Ss])\s+(.*)", line):

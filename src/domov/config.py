@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from domov.errors import BadOption, HomeUnusable
+from domov.files import write_atomically
 from domov.options import ModelOptions, checked, checked_options, setting
 
 ALL_MODELS = "*"  # the table whose options hold for every model
@@ -40,6 +41,19 @@ class Config:
     )
     tls_cert: str = setting("", "File with the certificate chain, in PEM; with it the server speaks HTTPS.")
     tls_key: str = setting("", "File with the private key of the certificate, in PEM.")
+    session_idle_days: int = setting(7, "A login ends when it was not used for so long.", least=1, most=3650)
+    session_days: int = setting(30, "A login ends after so long in any case.", least=1, most=3650)
+    oidc_issuer: str = setting("", "People may also log in at this OpenID Connect provider; empty is at none.")
+    oidc_client_id: str = setting("", "What this server is called there.")
+    oidc_client_secret: str = setting("", "The secret that it shows there, if it has one.")
+    oidc_name: str = setting("single sign-on", "What the button for that login says.")
+    oidc_create_accounts: bool = setting(True, "Make an account for whoever logs in there for the first time.")
+    oidc_groups_claim: str = setting(
+        "groups", "Where the provider tells a person's groups; those known here are taken."
+    )
+    oidc_admins: tuple[str, ...] = setting(
+        (), "Groups of the provider that make an administrator; empty: that is decided here."
+    )
     most_body_megabytes: int = setting(64, "Largest body of a request.", least=1, most=4096)
     most_head_kilobytes: int = setting(64, "Largest head of a request: its first line and headers.", least=4, most=1024)
     offline: bool = setting(False, "Forbid every outbound connection.")
@@ -160,7 +174,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
     Raises BadOption for a key or value that is not in the table, HomeUnusable for a file that can't be read.
     """
     home = _home(environ.get("DOMOV_HOME") or _default_home())
-    values = _from_file(home / "config.toml") | _from_environment(environ)
+    values = in_file(home / "config.toml") | _from_environment(environ)
     return Config(home=home, **values)
 
 
@@ -179,7 +193,8 @@ def _home(text: str) -> Path:
     raise BadOption(f"DOMOV_HOME can't be {text!r}", hint="it takes the path of a folder")
 
 
-def _from_file(path: Path) -> dict[str, Any]:
+def in_file(path: Path) -> dict[str, Any]:
+    """What a config.toml sets. Raises BadOption, HomeUnusable."""
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
@@ -200,6 +215,30 @@ def _models(tables: Any) -> dict[str, Mapping[str, Any]]:
     if not isinstance(tables, dict):
         raise BadOption(f"setting models can't be {tables!r}", hint='options of a model stand under [models."NAME"]')
     return {name: checked_options(table, name=f'models."{name}"') for name, table in tables.items()}
+
+
+def write(path: Path, changes: Mapping[str, Any]) -> None:
+    """Changes settings in config.toml, whose comments stay; None takes one away. Raises BadOption, HomeUnusable.
+
+    changes  by the names of settings, in their types as `checked` gives them
+    """
+    import tomlkit  # slow to import, and rarely needed
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        document = tomlkit.parse(path.read_text("utf-8")) if path.exists() else tomlkit.document()
+    except (TOMLKitError, UnicodeDecodeError) as error:
+        raise BadOption(f"{path} is not valid TOML: {error}", hint="correct it, or move it away") from error
+    for key, value in changes.items():
+        if value is None:
+            document.pop(key, None)
+        elif key in document:
+            document[key] = list(value) if isinstance(value, tuple) else value
+        else:  # before the first table, else it would be one of the table's
+            first = tomlkit.document()
+            first.add(key, list(value) if isinstance(value, tuple) else value)
+            document = tomlkit.parse(first.as_string() + document.as_string())
+    write_atomically(path, document.as_string().encode())
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:

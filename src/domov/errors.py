@@ -4,6 +4,7 @@
       BadInput            what the caller sent can't be meant: nothing was done
         BadName             not a model's name
         BadOption           a setting or an option with an impossible value
+        BadBackup           a file that is no backup, a damaged one, or one of a newer Domov
         BadRequest          a request that no dialect can carry out
         ContextOverflow     a prompt longer than the model's context
       NotFound            it is not here
@@ -14,9 +15,14 @@
         NoSuchAnswer        a kept answer that a request wants to go on from
         NoSuchFile          a file that was sent, or that a batch has written
         NoSuchBatch
+        NoSuchDownload
         NoSuchJob
         NoSuchTool          a server of tools, or a call that waits for its user
       NoSuchKey           a caller's key
+      NoSuchUser          an account
+      NoSuchGroup
+      NoSuchSession       a login that is open
+      NoSuchInvitation    a link that is not good, or not any more
       NoServer            no `domov serve` runs with this home
       Refused             allowed in principle, not here and now
         Offline             a connection while offline mode is on
@@ -24,7 +30,9 @@
         HomeUnusable        DOMOV_HOME can't be read or written
         DiskFull
         NotPermitted        the caller's key does not give this
+          NotLoggedIn       a name, password or code that is wrong, or no login where one is needed
       Busy                more requests than it takes: come back in `retry_seconds`
+        TooManyTries        to log in
       Broken              a part outside this process failed
         BadModelFile        not a model, or a damaged one
         DownloadFailed      a hub or index answered with something else than the file
@@ -52,6 +60,9 @@ class BadName(BadInput): ...
 
 
 class BadOption(BadInput): ...
+
+
+class BadBackup(BadInput): ...
 
 
 class BadRequest(BadInput): ...
@@ -91,6 +102,9 @@ class NoSuchFile(NotFound): ...
 class NoSuchBatch(NotFound): ...
 
 
+class NoSuchDownload(NotFound): ...
+
+
 class NoSuchJob(NotFound): ...
 
 
@@ -98,6 +112,18 @@ class NoSuchTool(NotFound): ...
 
 
 class NoSuchKey(NotFound): ...
+
+
+class NoSuchUser(NotFound): ...
+
+
+class NoSuchGroup(NotFound): ...
+
+
+class NoSuchSession(NotFound): ...
+
+
+class NoSuchInvitation(NotFound): ...
 
 
 class NoServer(NotFound): ...
@@ -121,10 +147,16 @@ class DiskFull(Refused): ...
 class NotPermitted(Refused): ...
 
 
+class NotLoggedIn(NotPermitted): ...
+
+
 class Busy(Refused):
     def __init__(self, message: str, *, retry_seconds: int) -> None:
         super().__init__(message, hint=f"ask again in {retry_seconds} s")
         self.retry_seconds = retry_seconds
+
+
+class TooManyTries(Busy): ...
 
 
 class Broken(DomovError): ...

@@ -16,7 +16,7 @@ import pytest
 
 from domov.app import App
 from domov.errors import BadInput, Refused
-from domov.optimize.lesson import Lesson
+from domov.optimize.lesson import Lesson, Precision
 from domov.optimize.progress import Progress, Warned
 from domov.optimize.teaching import Course, Taught, teach, tokenized
 from tests.conftest import environment
@@ -62,7 +62,8 @@ async def test_a_student_learns(workplace: App, tmp_path: Path, own_share: float
 
 async def test_each_precision_is_trained_in(workplace: App, tmp_path: Path) -> None:
     ends = []
-    for kind in ("fp32", "bf16", "fp16"):
+    kinds: tuple[Precision, ...] = ("fp32", "bf16", "fp16")
+    for kind in kinds:
         lesson = replace(SHORT, precision=kind)
         made, _ = await run(teach(await course(workplace, tmp_path, lesson), tmp_path, workplace.workshop.children))
         assert made.precision == kind

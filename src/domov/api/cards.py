@@ -12,15 +12,11 @@ from domov.optimize.family import Kin, kin, measured
 from domov.store.models import Model
 
 
-def router(domov: App) -> APIRouter:
-    routes = APIRouter(prefix="/api/domov/models", tags=["Domov"])
-
-    @routes.get("/{name:path}/card")
+def add_cards(routes: APIRouter, domov: App) -> None:
+    @routes.get("/models/{name:path}/card")
     async def card(name: str) -> dict[str, Any]:
         """What was measured of a model, the tree of models that it stands in, and the measured ones among them."""
         return await asyncio.to_thread(_card, domov, installed(domov, name), shown(domov))
-
-    return routes
 
 
 def _card(domov: App, model: Model, models: list[Model]) -> dict[str, Any]:

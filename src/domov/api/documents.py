@@ -120,6 +120,12 @@ def _add_collections(routes: APIRouter, domov: App) -> None:
         await asyncio.to_thread(domov.documents.pause, name, body.paused)
         return {"name": name, "paused": body.paused}
 
+    @routes.post("/{name}/chats")
+    async def add_chats(name: str) -> dict[str, Any]:
+        """Adds the caller's chats to a collection: those there are, and whichever come; deleted ones leave it."""
+        await asyncio.to_thread(domov.documents.add_chats, name)
+        return {"name": name}
+
     @routes.post("/{name}/share")
     async def share(name: str, body: ShareBody) -> dict[str, Any]:
         """Lets everybody search a collection, or its owner alone again; for administrators."""

@@ -17,11 +17,25 @@ Needed = Scope | Literal["open"]
 
 # Who runs the server and who may call it.
 ADMIN = """
+POST              /api/domov/setup
+GET POST          /api/domov/users
+PATCH DELETE      /api/domov/users/*
+POST              /api/domov/users/*
+GET POST          /api/domov/groups
+PUT DELETE        /api/domov/groups/*
+GET POST          /api/domov/invitations
+DELETE            /api/domov/invitations/*
+GET               /api/domov/audit
+GET               /api/domov/backup
+POST              /api/domov/backup/restore
+GET PATCH         /api/domov/settings
 GET POST DELETE   /api/domov/keys
 GET POST DELETE   /api/domov/keys/*
 GET POST          /slots
 GET POST          /slots/*
 POST              /api/domov/documents
+PUT               /api/domov/offline
+GET               /api/domov/connections
 """
 # What changes, fetches or ends models for everybody, or makes connections, or tells of all that goes on.
 MODELS = """
@@ -30,6 +44,13 @@ POST              /lora-adapters
 GET POST          /api/domov/jobs
 GET POST DELETE   /api/domov/jobs/*
 GET               /api/domov/machine
+GET               /api/domov/machine/*
+GET POST          /api/domov/downloads
+GET POST DELETE   /api/domov/downloads/*
+GET               /api/domov/search
+GET               /api/domov/variants
+DELETE            /api/domov/models
+PUT               /api/domov/parameters
 GET               /api/domov/fit
 POST              /api/domov/unload
 POST              /api/pull
@@ -90,6 +111,13 @@ GET POST          /api/v0/*
 GET POST PUT      /api/latest/*
 GET POST          /api/extra/*
 GET POST          /sdapi/*
+DELETE            /api/domov/session
+POST              /api/domov/session/password
+POST PUT DELETE   /api/domov/session/totp
+GET POST          /api/domov/session/keys
+POST DELETE       /api/domov/session/keys/*
+GET DELETE        /api/domov/sessions
+DELETE            /api/domov/sessions/*
 GET               /api/domov/models/*
 GET               /api/domov/documents
 GET POST PUT DELETE /api/domov/documents/*
@@ -99,15 +127,25 @@ GET               /api/domov/loaded
 GET               /api/domov/page
 POST              /api/domov/load
 POST              /api/domov/forget
+GET               /api/domov/models
+GET               /api/domov/parameters
+GET               /api/domov/usage
+GET               /api/domov/offline
 GET POST          /api/domov/chats
-GET POST PATCH DELETE /api/domov/chats/*
+GET POST PUT PATCH DELETE /api/domov/chats/*
 POST              /api/domov/attachments
 GET               /api/domov/attachments/*
 GET POST          /api/domov/assistants
 PATCH DELETE      /api/domov/assistants/*
 """
-# Without a key: that the server runs, and the files of the page, which are the same for everybody.
+# Without a key: that the server runs, the ways to log in, and the page's files, which are the same for everybody.
 OPEN = """
+GET POST          /api/domov/session
+GET               /api/domov/setup
+POST              /api/domov/invitation
+POST              /api/domov/invitation/accept
+GET               /api/domov/oidc/start
+GET               /api/domov/oidc/callback
 GET               /
 GET               /home
 GET               /home/*

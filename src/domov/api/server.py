@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from types import FrameType
 
 import uvicorn
@@ -12,18 +13,19 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import cards, client, documents, errors, jobs, keys, loaded, metrics, model_list, page, tools
-from domov.api import domov as own
+from domov.api import client, documents, errors, jobs, keys, loaded, metrics, model_list, own, page, tools
 from domov.api.admission import Admission
 from domov.api.anthropic import routes as anthropic
 from domov.api.chats import routes as chats
 from domov.api.chats.room import Room
 from domov.api.counting import Asgi, Counting
+from domov.api.domov import administration
 from domov.api.envelopes import envelope_of
 from domov.api.guard import Guard
 from domov.api.json_bodies import JsonBodies
 from domov.api.kobold import routes as kobold
 from domov.api.listening import Listener
+from domov.api.live import Live
 from domov.api.llamacpp import routes as llamacpp
 from domov.api.lmstudio import routes as lmstudio
 from domov.api.ollama import routes as ollama
@@ -45,21 +47,15 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     figures = figures or Metrics()
     domov.meter.add(figures.note)
 
-    batches, room, long_work = Batches(domov), Room(domov), jobs.Jobs(domov)
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        watching = asyncio.ensure_future(domov.watch_documents())
-        async with batches.running(), room.open(), long_work.running():
-            yield
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
-        await domov.scheduler.close()
-        domov.close_documents()
-        await domov.access.spending.write()
-
-    api = FastAPI(title="Domov", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
-    _include(api, domov, figures, batches, room, long_work)
+    beside = Beside(Batches(domov), Room(domov), jobs.Jobs(domov), Live(domov))
+    api = FastAPI(
+        title="Domov",
+        lifespan=lambda _: _life(domov, beside),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    _include(api, domov, figures, beside)
     describe(api)
 
     @api.get("/healthz", tags=["Domov"])
@@ -88,20 +84,52 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     return api
 
 
-def _include(api: FastAPI, domov: App, figures: Metrics, batches: Batches, room: Room, long_work: jobs.Jobs) -> None:
+@dataclass(frozen=True)
+class Beside:
+    """What goes on beside the requests."""
+
+    batches: Batches
+    room: Room
+    jobs: jobs.Jobs
+    live: Live
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with self.batches.running(), self.room.open(), self.jobs.running(), self.live.running():
+            yield
+
+
+@asynccontextmanager
+async def _life(domov: App, beside: Beside) -> AsyncIterator[None]:
+    """What goes on beside requests, for as long as the server runs."""
+    watching = [asyncio.ensure_future(each) for each in (domov.watch_documents(), domov.access.watch())]
+    async with beside.running():
+        yield
+    for each in watching:
+        each.cancel()
+    await asyncio.gather(*watching, return_exceptions=True)
+    await domov.scheduler.close()
+    domov.close_documents()
+    await domov.access.spending.write()
+    await domov.access.user_spending.write()
+
+
+def _include(api: FastAPI, domov: App, figures: Metrics, beside: Beside) -> None:
     """All routes."""
     api.include_router(model_list.router(domov))
     api.include_router(openai.router(domov))
-    api.include_router(openai_batches.router(domov, batches), tags=["OpenAI"])
+    api.include_router(openai_batches.router(domov, beside.batches), tags=["OpenAI"])
     api.include_router(ollama.router(domov))
     api.include_router(anthropic.router(domov))
     api.include_router(kobold.router(domov))
     api.include_router(lmstudio.router(domov))
     api.include_router(llamacpp.router(domov))
-    for part in (loaded, own, documents, tools, cards, keys):
+    for part in (loaded, documents, tools, keys):
         api.include_router(part.router(domov))
-    api.include_router(chats.router(domov, room))
-    api.include_router(jobs.router(domov, long_work))
+    api.include_router(administration.router(domov))
+    api.include_router(chats.router(domov, beside.room))
+    api.include_router(jobs.router(domov, beside.jobs))
+    api.include_router(own.router(domov, beside.live))
     api.include_router(metrics.router(domov, figures))
     api.include_router(reference.router())
     api.include_router(page.router(domov))

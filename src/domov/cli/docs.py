@@ -88,12 +88,13 @@ def run(work: "Callable[[app.App, Documents], Awaitable[None]]") -> None:
 
 
 @docs.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True))
+@click.argument("paths", nargs=-1, type=click.Path(exists=True))
 @click.option(
     "--name", default="documents", show_default=True, help="The collection to add them to; it is made if new."
 )
+@click.option("--chats", is_flag=True, help="Add the chats that are kept on this computer, and whichever come.")
 @click.option("--later", is_flag=True, help="Only note them; `domov docs refresh` or the server reads them.")
-def add(paths: tuple[str, ...], name: str, later: bool) -> None:
+def add(paths: tuple[str, ...], name: str, chats: bool, later: bool) -> None:
     """Add folders or files to a collection, and read what is new.
 
     Hidden files, symbolic links and what .gitignore or .domovignore leave out are not read. It can be interrupted:
@@ -101,7 +102,10 @@ def add(paths: tuple[str, ...], name: str, later: bool) -> None:
     """
 
     async def work(domov: app.App, documents: "Documents") -> None:
-        documents.add(paths, name)
+        if paths or not chats:
+            documents.add(paths, name)
+        if chats:
+            documents.add_chats(name)
         if not later:
             await bring_up_to_date(domov, documents)
             _print_summary([s for s in documents.status() if s.collection.name == name])

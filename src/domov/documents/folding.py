@@ -4,8 +4,10 @@ Czech, like most of its neighbours, inflects at the end of a word: a question lo
 """
 
 import re
+import sys
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 _WORD = re.compile(r"\w+")
 STEM_FROM = 5  # letters; shorter words are looked for as they are
@@ -29,8 +31,16 @@ EMPTY = frozenset(_EMPTY_WORDS.split())
 
 def folded(text: str) -> str:
     """Lower case without diacritics, compatibility forms resolved: `Žluťoučký` as `zlutoucky`."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return unicodedata.normalize("NFC", "".join(c for c in decomposed if unicodedata.category(c) != "Mn"))
+    lower = text.casefold()
+    if lower.isascii():
+        return lower
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFKD", lower).translate(_marks()))
+
+
+@lru_cache(maxsize=1)
+def _marks() -> dict[int, None]:
+    """All characters that stand on others: to be left out."""
+    return {n: None for n in range(sys.maxunicode + 1) if unicodedata.category(chr(n)) == "Mn"}
 
 
 def terms_of(question: str) -> list[str]:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -22,6 +22,7 @@ from domov.documents.answering import (
     rewritten,
 )
 from domov.documents.embedding import Embedder
+from domov.documents.gathering import Paper, write_papers
 from domov.documents.index import Collection, Counts, FileState, Index
 from domov.documents.indexing import Indexer, OnStage, Stage, quiet
 from domov.documents.kinds import READERS
@@ -93,12 +94,18 @@ class Documents:
         """
         self.folder, self._embedder, self._reranker, self._now = folder, embedder, reranker, now
         self._viewer = viewer
+        self._chats: Callable[[str], Iterable[Paper]] = lambda owner: ()
         self.stage: Stage | None = None  # what indexing does now
         self.problem = ""  # why the last look at the folders failed
         self.index = Index(folder / "index.db")
         self.retriever = Retriever(self.index)
         readers = Reader(sandbox=sandbox), scan_reader(sandbox=sandbox)
         self.indexer = Indexer(self.index, readers[0], lambda: embedder(None), folder / ".lock", readers[1])
+
+    def with_chats(self, chats: Callable[[str], Iterable[Paper]]) -> "Documents":
+        """The same, knowing what gives an owner's chats: for collections that they are in."""
+        self._chats = chats
+        return self
 
     def close(self) -> None:
         self.index.close()
@@ -132,12 +139,31 @@ class Documents:
         owner = known[0].owner if known else self._viewer().owner
         return self.index.add(name, paths, now=self._now(), owner=owner)
 
+    def add_chats(self, name: str) -> Collection:
+        """Adds the chats of the collection's owner: those there are, and whichever come. Raises BadName."""
+        folder = make_folder(self._written(self._added(name, [])))
+        return self._added(name, [os.fspath(folder.resolve())])
+
+    def _write_chats(self) -> None:
+        for collection in self.index.collections():
+            folder = self._written(collection)
+            if os.fspath(folder.resolve()) in collection.roots and not collection.paused:
+                write_papers(folder, self._chats(collection.owner))
+
     def remove(self, name: str) -> Collection:
         """Deletes a collection with everything that was kept of it. The user's files stay. Raises NoSuchCollection."""
         collection = self._own(name)
         self.index.remove(collection)
-        shutil.rmtree(self._sent(collection), ignore_errors=True)
+        for folder in (self._sent(collection), self._written(collection)):
+            shutil.rmtree(folder, ignore_errors=True)
         return collection
+
+    def forget(self, owner: str) -> None:
+        """Deletes the collections of somebody who is gone, with the files that they sent."""
+        for collection in self.index.collections():
+            if collection.owner == owner:
+                self.index.remove(collection)
+                shutil.rmtree(self._sent(collection), ignore_errors=True)
 
     def pause(self, name: str, paused: bool) -> None:
         self.index.pause(self._own(name), paused)
@@ -186,6 +212,10 @@ class Documents:
         """Where the files of a collection are kept that were sent over the API."""
         return self.folder / "files" / str(collection.id)
 
+    def _written(self, collection: Collection) -> Path:
+        """Where chats are written, if they are in the collection."""
+        return self.folder / "chats" / str(collection.id)
+
     async def refresh(self, *, on_stage: OnStage = quiet) -> bool:
         """Brings all collections up to date with the folders. Gives whether there was anything to do."""
 
@@ -194,6 +224,7 @@ class Documents:
             on_stage(stage)
 
         try:
+            await asyncio.to_thread(self._write_chats)
             return await self.indexer.run(on_stage=note)
         finally:
             self.stage = None

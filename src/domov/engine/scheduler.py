@@ -173,6 +173,11 @@ class Scheduler:
         """Those of the rows, without measuring anything."""
         return [x.model for x in self._shown()]
 
+    def pids(self) -> list[int]:
+        """The processes of the models that are loaded or loading."""
+        workers = (x.engine.worker for x in self._loaded.values() if isinstance(x.engine, LlamaCpp))
+        return [worker.pid for worker in workers if worker and worker.pid]
+
     def _shown(self) -> list[Loaded]:
         shown = [x for x in self._loaded.values() if x.ready or x.users]
         return sorted(shown, key=lambda x: (x.users, x.used_seconds), reverse=True)

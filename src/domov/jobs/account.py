@@ -10,6 +10,7 @@ MOST_LINES = 200
 MOST_POINTS = 400  # of a curve; when there are more, every second goes
 MOST_CURVES = 24
 MOST_WORDS = 1000
+RESUMED_PERCENT = 10  # a step that begins with as much goes on with what was there
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,10 @@ class Account:
     def _note_progress(self, step: Progress, now: float) -> None:
         before = self.progress
         if before is None or before["step"] != step.step:
-            self.say(step.step, now)
+            share = 100 * step.done // step.total if step.total else 0
+            self.say(
+                f"{step.step}, from {share} % on" if self.attempts > 1 and share >= RESUMED_PERCENT else step.step, now
+            )
             begun_seconds, begun_done = self.seconds, step.done
         else:
             begun_seconds, begun_done = before["begun_seconds"], before["begun_done"]

@@ -25,8 +25,8 @@ from domov.optimize.crew import Crew
 from domov.store.download import check_room
 from domov.units import human_bytes
 
-LOOK_SECONDS = 2.0  # while nothing is under way: for a job of another process
-TICK_SECONDS = 0.25
+LOOK_SECONDS = 3.0  # while nothing is under way: for a job of another process
+TICK_SECONDS, STANDING_TICK_SECONDS = 0.25, 1.0  # each wake-up takes a core from who answers
 SAVE_SECONDS = 1.0
 GRACE_SECONDS = 2.0  # for work to end by itself once its processes have ended
 MOST_DEATHS = 3
@@ -83,6 +83,7 @@ class Runner:
         self._writing = asyncio.Lock()  # what is written of a job last is the newest
         self._ticked = self._saved = time.monotonic()
         self._serving_since: float | None = None
+        self._waiting, self._version = True, object()  # whether there was anything to do; of the database, then
 
     async def run(self) -> None:
         """For as long as the server runs. One process at a time does it, for the others' jobs too."""
@@ -94,13 +95,24 @@ class Runner:
             while True:
                 self.changed.clear()
                 with contextlib.suppress(DomovError):  # a disk that is full, a database that is busy: once more later
-                    await self.step()
+                    if self._may_have_work():
+                        await self.step()
                 with contextlib.suppress(TimeoutError):  # `wait_for` could swallow that this is cancelled (Python 3.11)
-                    async with asyncio.timeout(TICK_SECONDS if self.live else LOOK_SECONDS):
+                    async with asyncio.timeout(self._tick_seconds()):
                         await self.changed.wait()
         finally:
             await self._stop()
             lock.release()
+
+    def _may_have_work(self) -> bool:
+        """Not where nothing was left to do and nothing was written to the database since. It takes microseconds."""
+        before, self._version = self._version, self.queue.database.version()
+        return self._waiting or self._version != before
+
+    def _tick_seconds(self) -> float:
+        if not self.live:
+            return LOOK_SECONDS
+        return STANDING_TICK_SECONDS if self._serving_since else TICK_SECONDS
 
     async def _take(self, lock: FileLock) -> None:
         while True:
@@ -133,6 +145,7 @@ class Runner:
     async def step(self) -> None:
         """Does what is wanted of each job now."""
         jobs = await asyncio.to_thread(self.queue.unfinished)
+        self._waiting = bool(jobs)
         for job in jobs:
             live = self.live.get(job.id)
             if job.status == "cancelling":

@@ -134,8 +134,8 @@ class Prune(Work):
             machine=machine_words(),
         )
         async with aclosing(pruning.prune(order, place.workshop)) as steps:
-            async for step in steps:
-                yield _pruned(step, model) if isinstance(step, Pruned) else step
+            async for made in steps:
+                yield _pruned(made, model) if isinstance(made, Pruned) else made
 
 
 def _replaced(name: str, place: Place) -> Iterator[str]:
@@ -233,8 +233,8 @@ class Distill(Work):
             machine=machine_words(),
         )
         async with aclosing(distilling.distill(order, place.workshop, place.open_engine)) as steps:
-            async for step in steps:
-                yield _distilled(step, teacher) if isinstance(step, Distilled) else step
+            async for made in steps:
+                yield _distilled(made, teacher) if isinstance(made, Distilled) else made
 
 
 def _distilled(made: Distilled, teacher: Model) -> Outcome:

@@ -91,8 +91,8 @@ class Training:
 
     def _added(self) -> dict[str, Tensor]:
         """Two thin matrices beside each one of the layers: together nothing at first (LoRA, arXiv 2106.09685)."""
-        found: dict[str, Tensor] = {}
         chance = torch.Generator().manual_seed(self.lesson.seed)
+        found: dict[str, Tensor] = {}
         for name, weight in self.student.weights.items():
             if name.startswith("blk.") and weight.ndim == 2:
                 outputs, inputs = weight.shape
