@@ -41,10 +41,9 @@ from domov.hardware.machine import Machine
 from domov.hardware.memory import read_memory
 from domov.hardware.survey import NO_CARDS, Found, find_cards, may_have_cards, survey
 from domov.meter.meter import Meter
-from domov.optimize import texts
 from domov.optimize.child import Children
 from domov.optimize.quantize import Workshop
-from domov.optimize.texts import Text
+from domov.optimize.texts import Texts
 from domov.options import ModelOptions
 from domov.outbound import SILENCE_SECONDS, Door, Outbound
 from domov.outbound import Row as Connection
@@ -53,7 +52,6 @@ from domov.sizing.plan import Plan, Wishes, a_few, fallbacks, make_plan
 from domov.sizing.variants import Variant, variants
 from domov.store import blueprint, catalogue, pip_settings
 from domov.store import headers as header_of
-from domov.store.download import OnProgress
 from domov.store.gguf import Header
 from domov.store.headers import Headers
 from domov.store.models import Model, Models, now
@@ -231,15 +229,10 @@ class App:
         build = f"xllamacpp {importlib.metadata.version('xllamacpp')}"
         return Workshop(self.models, children, build)
 
-    async def judging_text(self, on_progress: OnProgress) -> Text:
-        """The text that models are judged by where none is named."""
-        async with self.outbound() as outbound:
-            return await texts.judging_text(self.config.home / "texts", outbound, pip_settings.read(), on_progress)
-
-    async def training_text(self, on_progress: OnProgress) -> Text:
-        """The text that models are trained on where none is named."""
-        async with self.outbound() as outbound:
-            return await texts.training_text(self.config.home / "texts", outbound, pip_settings.read(), on_progress)
+    @cached_property
+    def texts(self) -> Texts:
+        """What models are judged by and trained on where no text is named."""
+        return Texts(self.config.home / "texts", self.outbound)
 
     @cached_property
     def documents(self) -> "Documents":
