@@ -14,6 +14,7 @@ LAYERS = (
     ("cli",),
     ("api", "web"),
     ("app",),
+    ("kept",),
     ("jobs",),
     ("route", "documents", "optimize", "tune", "chats", "batches", "access", "connect", "tools", "backup"),
     ("engine", "meter"),
