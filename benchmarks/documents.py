@@ -26,7 +26,9 @@ from domov.documents.blocks import Parsed
 from domov.documents.chunks import passages_of
 from domov.documents.embedding import Embedder
 from domov.documents.index import Index
+from domov.documents.indexing import Indexer
 from domov.documents.readers import markdown, plain, rst
+from domov.documents.reading import Reader
 from domov.documents.retrieval import WEIGHTS, Retriever
 from domov.documents.vectors import packed
 from domov.documents.walking import Seen
@@ -88,7 +90,7 @@ async def indexed(corpus: Corpus, folder: Path, embedder: Embedder) -> tuple[Ret
         name = file.path.rsplit("/", 1)[1]
         parsed = corpus.read(corpus.texts[name].encode(), name)
         index.store(file, name, "text", parsed, passages_of(parsed))
-    model = index.use_model(embedder.model, embedder.digest, len(await embedder.query("dimensions")))
+    model = await Indexer(index, Reader(), lambda: embedder, folder / ".lock")._model(embedder)
     while batch := index.without_vector(model, 64):
         vectors = await embedder.passages([text for _, text in batch])
         index.add_vectors(model, [(n, packed(v)) for (n, _), v in zip(batch, vectors, strict=True)])
