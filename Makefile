@@ -6,7 +6,7 @@ QUESTION = Why would somebody run a language model on their own computer?
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: run test check format lint types docs docs-fresh bench bench-start bench-quick bench-dialects bench-autocomplete bench-fit bench-smaller bench-documents soak fuzz page page-dev test-page screenshots lock clean
+.PHONY: run test check format lint types docs docs-fresh bench bench-start bench-quick bench-dialects bench-autocomplete bench-fit bench-smaller bench-documents soak fuzz workshop page page-dev test-page screenshots lock clean
 
 run: $(VENV)/installed
 	@if [ -n "$$PROMPT" ]; then $(BIN)/domov run --max-tokens 300 $(STARTER) "$$PROMPT"; \
@@ -58,7 +58,8 @@ bench-autocomplete: $(VENV)/installed-dev
 	$(BIN)/domov pull $(STARTER)
 	$(BIN)/python -m benchmarks.autocomplete
 
-# What making a model smaller costs, on real weights; TYPES="--types Q4_K_M" measures less. About twenty minutes.
+# What making a model smaller costs, on real weights; TYPES="--types Q4_K_M" measures less. About twenty minutes;
+# TYPES="--add --types --targets --steps 200" after it adds the pruned and trained rows (make workshop first), hours.
 bench-smaller: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.smaller $(TYPES)
 
@@ -96,6 +97,16 @@ $(VENV)/installed: $(VENV)/created requirements.lock pyproject.toml
 $(VENV)/installed-dev: $(VENV)/installed requirements-dev.lock
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
+
+# PyTorch, for pruning and distilling and their tests. From PyPI it comes with NVIDIA's libraries on Linux (gigabytes);
+# TORCH_INDEX=https://download.pytorch.org/whl/cpu takes the one for processors alone (200 MB). No hash is pinned: the
+# two are different files.
+TORCH = torch==2.13.0 safetensors==0.8.0
+$(VENV)/installed-workshop: $(VENV)/installed-dev
+	@$(PIP) install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $(TORCH)
+	@touch $@
+
+workshop: $(VENV)/installed-workshop
 
 # The page in a browser, from web/ into src/domov/web/static; needs Node 20 or newer.
 NODE_MODULES = web/node_modules/.package-lock.json

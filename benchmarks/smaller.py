@@ -1,6 +1,6 @@
 """What each way of making a model smaller costs, on real weights: a table, a picture, and what `shrink` must gain.
 
-    python -m benchmarks.smaller [--types Q8_0 Q4_K_M ...] [--without TYPE] [--chunks N]
+    python -m benchmarks.smaller [--types Q8_0 Q4_K_M ...] [--without TYPE] [--chunks N] [--steps N]
 
 The parent is the starter in 16 bits. Its weights were quantized to Q4_1 before, so Q4_1 costs them almost nothing:
 `--without Q4_1` (the default) keeps it from `shrink`, or it would win by that alone. The text to judge by is another
@@ -13,9 +13,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,15 @@ from benchmarks.shapes import STARTER, starter
 from domov import app
 from domov.app import App
 from domov.optimize import figures
+from domov.optimize.cuts import Cuts, label_of
+from domov.optimize.distill import Beginning, distill
+from domov.optimize.distill import Order as Course
 from domov.optimize.evaluate import Examination, Scored, score
+from domov.optimize.lesson import Lesson
 from domov.optimize.plot import Point, svg
 from domov.optimize.progress import Progress
+from domov.optimize.prune import Order as Pruning
+from domov.optimize.prune import prune
 from domov.optimize.quantize import Order, quantize
 from domov.optimize.shrink import Plan, Shrunk, Wish, shrink
 from domov.optimize.texts import Text, builtin_tuning_text
@@ -36,6 +42,16 @@ TYPES = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q4_0", "Q3_K_M", "Q2_K")
 PRECISE = ("Q8_0", "Q6_K")  # an importance matrix changes next to nothing of them
 TARGETS = ("Q4_K_M", "Q3_K_M")  # at whose sizes `shrink` is held against them
 MOST_SHARE = 0.9  # of their divergence
+CUTS = {
+    "without 2 layers": Cuts(layers=2),
+    "without 4 layers": Cuts(layers=4),
+    "without 6 layers": Cuts(layers=6),
+    "without 10 % of the channels": Cuts(width=0.1),
+    "without 16 % of the channels": Cuts(width=0.1667),
+}
+PLAINLY = ("without 4 layers",)  # also trained without a teacher
+DISTILLED, HALF = "distilled into every second layer", Beginning(layers=15)
+LEAST_RECOVERED = 0.5  # of the divergence that pruning a tenth cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +105,20 @@ async def _measure(domov: App, arguments: argparse.Namespace, rows: dict[str, Ro
     for kind in arguments.types:
         if kind not in PRECISE and f"{kind} + imatrix" not in rows:
             _kept(rows, await bench.quantized(kind, tuning))
+    if arguments.steps:
+        await _trained(bench, rows, Lesson(steps=arguments.steps))
+
+
+async def _trained(bench: "_Bench", rows: dict[str, Row], lesson: Lesson) -> None:
+    """Pruned, healed, trained on the words alone, and distilled; those of an earlier run are left as they are."""
+    for how, cuts in CUTS.items():
+        model, row = await bench.pruned(how, cuts)
+        _kept(rows, row)
+        for more, share in (("healed", 0.0), *([("trained on the words alone", 1.0)] if how in PLAINLY else [])):
+            if f"{how}, {more}" not in rows:
+                _kept(rows, await bench.taught(f"{how}, {more}", model, replace(lesson, own_share=share)))
+    if DISTILLED not in rows:
+        _kept(rows, await bench.taught(DISTILLED, HALF, replace(lesson, own_share=0.1)))
 
 
 @dataclass
@@ -107,6 +137,21 @@ class _Bench:
         start = time.perf_counter()
         model = await _last(quantize(order, self.domov.workshop))
         return await self._row(label, model, time.perf_counter() - start)
+
+    async def pruned(self, how: str, cuts: Cuts) -> tuple[Model, Row]:
+        name = f"bench:{label_of(cuts)}"
+        order = Pruning(self.parent, cuts, name, self.tuning, self.text)
+        start = time.perf_counter()
+        model = self.domov.models.find(name) or (await _last(prune(order, self.domov.workshop))).model
+        return model, await self._row(how, model, time.perf_counter() - start)
+
+    async def taught(self, how: str, student: Model | Beginning, lesson: Lesson) -> Row:
+        data = (await self.domov.training_text(lambda p: None),)
+        name = f"bench:{how.replace(' %', '').replace(', ', '-').replace(' ', '-')}"
+        order = Course(self.parent, student, name, data, self.text, lesson)
+        start = time.perf_counter()
+        made = await _last(distill(order, self.domov.workshop, self.domov.open_engine))
+        return await self._row(how, made.model, time.perf_counter() - start)
 
     async def shrunk(self, kind: str, size: int, without: tuple[str, ...]) -> Row:
         plan = Plan(self.parent, Wish(size), f"bench:shrink-{kind.lower()}", self.tuning, self.text, without)
@@ -175,7 +220,20 @@ def shares(rows: Sequence[Row]) -> str:
             lines.append(
                 f"at {kind}'s size: {share:.2f} of its divergence ({'ok' if share <= MOST_SHARE else 'MISSED'})"
             )
-    return "\n".join(lines)
+    return "\n".join([*lines, *healing(found)])
+
+
+def healing(rows: Mapping[str, Row]) -> list[str]:
+    """What of the divergence healing brought back, and whether training on the words alone did as well."""
+    lines = []
+    for how in CUTS:
+        cut, healed, plain = rows.get(how), rows.get(f"{how}, healed"), rows.get(f"{how}, trained on the words alone")
+        if cut and healed:
+            share = 1 - healed.divergence / cut.divergence
+            lines.append(f"{how}: {100 * share:.0f} % healed ({'ok' if share >= LEAST_RECOVERED else 'MISSED'})")
+        if healed and plain:
+            lines.append(f"{how}: {healed.divergence:.3f} after its parent, {plain.divergence:.3f} on the words alone")
+    return lines
 
 
 def _arguments() -> argparse.Namespace:
@@ -186,6 +244,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--targets", nargs="*", default=TARGETS)
     parser.add_argument("--without", nargs="*", default=["Q4_1"])
     parser.add_argument("--add", action="store_true", help="to the rows of the last run")
+    parser.add_argument("--steps", type=int, default=0, help="of training, for the pruned rows; needs PyTorch")
     parser.add_argument("--chunks", type=int, default=16)
     return parser.parse_args()
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 WAIT_SECONDS = 20  # for what surely comes; reached only when a test fails
@@ -141,6 +141,10 @@ class Hub:
         path = unquote(parts.path)
         if path in self.redirects:
             return Answer(302, headers={"Location": self.redirects[path]})
+        if path == "/api/models":
+            wanted = parse_qs(parts.query).get("search", [""])[0]
+            found = [{"downloads": 7, "likes": 2} | r for r in self.repositories.values() if wanted in r["id"]]
+            return Answer(200, json.dumps(found).encode(), "application/json")
         if path in self.repositories or ("/resolve/" in path and not path.startswith("/cdn/")):
             if self.token and request.authorization != f"Bearer {self.token}":
                 return Answer(401)

@@ -14,6 +14,7 @@ LAYERS = (
     ("cli",),
     ("api", "web"),
     ("app",),
+    ("jobs",),
     ("route", "documents", "optimize", "tune", "chats", "batches", "access", "connect", "tools"),
     ("engine", "meter"),
     ("sizing",),

@@ -9,7 +9,17 @@ import orjson
 import pytest
 
 from domov.errors import AccessDenied, ConnectionBroken, DownloadFailed, HomeUnusable, NotFound, Offline
-from domov.outbound import MOST_REDIRECTS, Outbound, check_status, is_loopback, read_body, redirected, without_secrets
+from domov.outbound import (
+    MOST_REDIRECTS,
+    Door,
+    Outbound,
+    check_status,
+    is_loopback,
+    read_body,
+    read_ledger,
+    redirected,
+    without_secrets,
+)
 from tests.hub import WAIT_SECONDS, Fault, Hub
 
 
@@ -50,7 +60,7 @@ async def fetch(outbound: Outbound, url: str, **options: Any) -> bytes:
         return await response.read()
 
 
-def rows(ledger: Path) -> list[dict[str, str]]:
+def rows(ledger: Path) -> list[dict[str, Any]]:
     return [orjson.loads(line) for line in ledger.read_bytes().splitlines()]
 
 
@@ -62,9 +72,47 @@ async def test_a_connection_leaves_one_row_without_query_or_token(outbound: Outb
     await fetch(outbound, f"{hub.url}/a?key=secret-1", token="secret-2", headers={"X-Key": "secret-3"})
     (row,) = rows(ledger)
     moment = row.pop("time")
-    assert row == {"reason": "a test", "host": "localhost", "path": "/a", "outcome": "200"}
+    bytes_told = {"sent_bytes": 0, "received_bytes": 15}
+    assert row == {"reason": "a test", "host": "localhost", "path": "/a", "outcome": "200", **bytes_told}
     assert moment.endswith("Z")
     assert b"secret" not in ledger.read_bytes()
+
+
+async def test_bytes_are_those_that_came_and_unknown_until_the_end(outbound: Outbound, hub: Hub, ledger: Path) -> None:
+    async with outbound.get(f"{hub.url}/a", reason="a test") as response:
+        assert rows(ledger)[0]["received_bytes"] is None
+        await response.read()
+        await fetch(outbound, f"{hub.other_host}/a")
+    hub.fail("/a", Fault(cut_after=4))
+    with pytest.raises(ConnectionBroken):
+        await fetch(outbound, f"{hub.url}/a")
+    assert [row["received_bytes"] for row in rows(ledger)] == [15, 15, 4]
+    assert [row.host for row in read_ledger(ledger)] == ["localhost", "127.0.0.1", "localhost"]
+
+
+async def test_a_ledger_that_was_moved_away_meanwhile_is_left_alone(outbound: Outbound, hub: Hub, ledger: Path) -> None:
+    async with outbound.get(f"{hub.url}/a", reason="a test") as response:
+        await response.read()
+        ledger.write_bytes(b"{}\nnonsense\n")
+    assert ledger.read_bytes() == b"{}\nnonsense\n"
+    assert list(read_ledger(ledger)) == []
+
+
+async def test_a_door_that_is_shut_ends_what_is_open_and_lets_nothing_through(hub: Hub, ledger: Path) -> None:
+    door = Door(offline=False)
+    hub.fail("/a", Fault(hold_after=3))
+    async with Outbound(ledger, offline=door.offline) as outbound:
+        reading = asyncio.ensure_future(fetch(door.through(outbound), f"{hub.url}/a"))
+        assert await asyncio.to_thread(hub.held.wait, WAIT_SECONDS)
+        await door.switch(offline=True)
+        with pytest.raises((ConnectionBroken, Offline)):  # while it is read, or when its head has just come
+            await reading
+        with pytest.raises(Offline):
+            await fetch(outbound, f"{hub.url}/a")
+        await door.switch(offline=False)
+        hub.release.set()
+        assert await fetch(outbound, f"{hub.url}/a") == b"the right bytes"
+    assert [row["outcome"] for row in rows(ledger)] == ["200", "forbidden: offline mode", "200"]
 
 
 async def test_a_post_is_sent_once_and_leaves_a_row(outbound: Outbound, hub: Hub, ledger: Path) -> None:
@@ -212,7 +260,7 @@ async def test_offline_nothing_is_sent_and_a_row_says_so(hub: Hub, ledger: Path)
     async with Outbound(ledger, offline=True) as outbound:
         with pytest.raises(Offline, match="localhost") as caught:
             await fetch(outbound, f"{hub.url}/a")
-    assert "DOMOV_OFFLINE=0" in caught.value.hint
+    assert "domov privacy --online" in caught.value.hint
     assert hub.requests == []
     assert [(r["host"], r["path"], r["outcome"]) for r in rows(ledger)] == [
         ("localhost", "/a", "forbidden: offline mode")

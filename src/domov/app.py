@@ -28,7 +28,7 @@ from domov.engine.connection import Care
 from domov.engine.fake import FakeEngine
 from domov.engine.launch import Endpoint, Launch
 from domov.engine.llamacpp import LlamaCpp
-from domov.engine.loading import cache_depends_on, resolved
+from domov.engine.loading import cache_depends_on, projector_bytes_of, resolved
 from domov.engine.placing import as_planned, smaller
 from domov.engine.protocol import Engine
 from domov.engine.scheduler import Row, Scheduler
@@ -46,16 +46,15 @@ from domov.optimize.child import Children
 from domov.optimize.quantize import Workshop
 from domov.optimize.texts import Text
 from domov.options import ModelOptions
-from domov.outbound import SILENCE_SECONDS, Outbound
+from domov.outbound import SILENCE_SECONDS, Door, Outbound
 from domov.outbound import Row as Connection
 from domov.sizing.choice import Offer, offers
-from domov.sizing.plan import Plan, Wishes, fallbacks, make_plan
-from domov.sizing.projector import projector_bytes
+from domov.sizing.plan import Plan, Wishes, a_few, fallbacks, make_plan
 from domov.sizing.variants import Variant, variants
 from domov.store import blueprint, catalogue, pip_settings
 from domov.store import headers as header_of
 from domov.store.download import OnProgress
-from domov.store.gguf import Header, read_header
+from domov.store.gguf import Header
 from domov.store.headers import Headers
 from domov.store.models import Model, Models, now
 from domov.store.names import PathName, parse
@@ -75,6 +74,7 @@ if TYPE_CHECKING:
     from domov.database import Database
     from domov.documents.embedding import Embedder
     from domov.documents.library import Documents
+    from domov.store.downloads import Downloads
 
 MOST_NOTES = 1000  # of plans
 
@@ -235,6 +235,11 @@ class App:
         async with self.outbound() as outbound:
             return await texts.judging_text(self.config.home / "texts", outbound, pip_settings.read(), on_progress)
 
+    async def training_text(self, on_progress: OnProgress) -> Text:
+        """The text that models are trained on where none is named."""
+        async with self.outbound() as outbound:
+            return await texts.training_text(self.config.home / "texts", outbound, pip_settings.read(), on_progress)
+
     @cached_property
     def documents(self) -> "Documents":
         from domov.access.callers import current
@@ -279,13 +284,17 @@ class App:
         name = self.config.rerank_model
         return self.scheduler.engine_for(self.models.get(name)) if name else None
 
+    @cached_property
+    def door(self) -> Door:
+        return Door(offline=self.config.offline)
+
     @asynccontextmanager
     async def outbound(self, *, silence_seconds: float = SILENCE_SECONDS) -> AsyncIterator[Outbound]:
         """The one door, for as long as the block lasts."""
-        ledger, offline = self.config.logs / "outbound.jsonl", self.config.offline
-        door = Outbound(ledger, offline=offline, silence_seconds=silence_seconds, recorded=self.meter.tell)
-        async with door:
-            yield door
+        ledger, offline = self.config.logs / "outbound.jsonl", self.door.offline
+        made = Outbound(ledger, offline=offline, silence_seconds=silence_seconds, recorded=self.meter.tell)
+        async with made:
+            yield self.door.through(made)
 
     @asynccontextmanager
     async def puller(self) -> AsyncIterator[Puller]:
@@ -297,6 +306,12 @@ class App:
                 hf_token=os.environ.get("HF_TOKEN"),
                 pip_settings=pip_settings.read(),
             )
+
+    @cached_property
+    def downloads(self) -> "Downloads":
+        from domov.store.downloads import Downloads
+
+        return Downloads(lambda: self.database, self.puller)
 
     @cached_property
     def _cards(self) -> Found:
@@ -321,7 +336,7 @@ class App:
             flash_attention=wanted.flash_attention != "off",
             batch_tokens=wanted.batch_tokens,
             micro_batch_tokens=wanted.micro_batch_tokens,
-            projector_bytes=_projector_bytes(wanted),
+            projector_bytes=projector_bytes_of(wanted),
         )
         found = self._cards if may_have_cards() else NO_CARDS
         machine = survey(self.config.home, found=found)
@@ -342,7 +357,7 @@ class App:
         """Every variant of a model on a machine. Raises what `Headers.find` and `make_plan` raise."""
         found = await self.headers.find(name)
         if model := self.models.find(name):  # with the projector that is set for it
-            wishes = replace(wishes, projector_bytes=_projector_bytes(self.options(model)))
+            wishes = replace(wishes, projector_bytes=projector_bytes_of(self.options(model)))
         return found, list(variants(found.header, machine, wishes, name=name))
 
     def offers(self, machine: Machine) -> list[Offer]:
@@ -403,7 +418,7 @@ class App:
             adapting=None if self.config.threads or set_by_hand.threads else self.adapting,
             happened=lambda what: self.meter.tell(ModelNoted(model.name, what)),
         )
-        rest = [smaller(launch, fallback) for fallback in _a_few(list(fallbacks(plan)))]
+        rest = [smaller(launch, fallback) for fallback in a_few(list(fallbacks(plan)))]
         return LlamaCpp(launch, name=model.name, log=log, care=care, smaller=rest), plan
 
     def _launch(
@@ -476,18 +491,6 @@ class App:
                 hint="install llama.cpp's llama-server, or set llama_server to its path, or engine to xllamacpp",
             )
         return os.path.realpath(found)
-
-
-def _projector_bytes(options: ModelOptions) -> int:
-    """What the projector of a model takes whose options are resolved; 0: it has none."""
-    if not options.mmproj:
-        return 0
-    return projector_bytes(read_header(Path(options.mmproj)), flash_attention=options.flash_attention != "off")
-
-
-def _a_few(plans: list[Plan]) -> list[Plan]:
-    """The first, one in the middle and the last: a file that can't be loaded at all should not be tried ten times."""
-    return [plans[n] for n in sorted({0, len(plans) // 2, len(plans) - 1})] if plans else []
 
 
 def load(**options: Any) -> App:

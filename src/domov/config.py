@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from domov.errors import BadOption, HomeUnusable
+from domov.files import write_atomically
 from domov.options import ModelOptions, checked, checked_options, setting
 
 ALL_MODELS = "*"  # the table whose options hold for every model
@@ -200,6 +201,30 @@ def _models(tables: Any) -> dict[str, Mapping[str, Any]]:
     if not isinstance(tables, dict):
         raise BadOption(f"setting models can't be {tables!r}", hint='options of a model stand under [models."NAME"]')
     return {name: checked_options(table, name=f'models."{name}"') for name, table in tables.items()}
+
+
+def write(path: Path, changes: Mapping[str, Any]) -> None:
+    """Changes settings in config.toml, whose comments stay; None takes one away. Raises BadOption, HomeUnusable.
+
+    changes  by the names of settings, in their types as `checked` gives them
+    """
+    import tomlkit  # slow to import, and rarely needed
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        document = tomlkit.parse(path.read_text("utf-8")) if path.exists() else tomlkit.document()
+    except (TOMLKitError, UnicodeDecodeError) as error:
+        raise BadOption(f"{path} is not valid TOML: {error}", hint="correct it, or move it away") from error
+    for key, value in changes.items():
+        if value is None:
+            document.pop(key, None)
+        elif key in document:
+            document[key] = list(value) if isinstance(value, tuple) else value
+        else:  # before the first table, else it would be one of the table's
+            first = tomlkit.document()
+            first.add(key, list(value) if isinstance(value, tuple) else value)
+            document = tomlkit.parse(first.as_string() + document.as_string())
+    write_atomically(path, document.as_string().encode())
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:

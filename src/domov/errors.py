@@ -14,6 +14,8 @@
         NoSuchAnswer        a kept answer that a request wants to go on from
         NoSuchFile          a file that was sent, or that a batch has written
         NoSuchBatch
+        NoSuchDownload
+        NoSuchJob
         NoSuchTool          a server of tools, or a call that waits for its user
       NoSuchKey           a caller's key
       NoServer            no `domov serve` runs with this home
@@ -88,6 +90,12 @@ class NoSuchFile(NotFound): ...
 
 
 class NoSuchBatch(NotFound): ...
+
+
+class NoSuchDownload(NotFound): ...
+
+
+class NoSuchJob(NotFound): ...
 
 
 class NoSuchTool(NotFound): ...

@@ -1,8 +1,8 @@
 """The one door to the network. Every connection has a reason, leaves a row in the ledger, and can be forbidden.
 
-The ledger is `logs/outbound.jsonl`: one JSON object a line, appended before a byte of the answer is read. It
-names host and path, never a query, a key or what was sent. Redirects are followed here, hop by hop, so that each
-has its row, and so that a token given for one host is never shown to another.
+The ledger is `logs/outbound.jsonl`: one JSON object a line, appended before a byte of the answer is read; how many came
+is filled in at the end. It names host and path, never a query, a key or what was sent. Redirects are followed here, hop
+by hop, so that each has its row, and so that a token given for one host is never shown to another.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import ipaddress
 import os
 import ssl
 import time
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
@@ -26,6 +27,7 @@ from domov.files import disk_errors, make_folder
 MOST_REDIRECTS = 5
 CONNECT_SECONDS, SILENCE_SECONDS = 15, 60
 BAD_TOKEN = "HF_TOKEN is one word; an address with a password in it can't have a token as well"
+NOT_KNOWN = b"           null"  # room for a number of bytes, to be filled in
 REDIRECTS = (301, 302, 303, 307, 308)
 FETCH_AGAIN = "check the network and run the same command again: what was fetched is kept"
 
@@ -37,6 +39,28 @@ class Row:
     host: str
     path: str
     outcome: str  # the HTTP status, or why there is none
+    sent_bytes: int = 0  # of what was asked with, addresses and headers left out
+    received_bytes: int | None = None  # of the answer, its headers left out; None: it has not ended, or never did
+
+
+class Door:
+    """Whether connections may be made by this process. It can be shut while they are open: then they end."""
+
+    def __init__(self, *, offline: bool) -> None:
+        self.offline = offline
+        self._open: weakref.WeakSet[Outbound] = weakref.WeakSet()
+
+    def through(self, outbound: "Outbound") -> "Outbound":
+        """From now on it opens and shuts with this door."""
+        self._open.add(outbound)
+        return outbound
+
+    async def switch(self, *, offline: bool) -> None:
+        self.offline = offline
+        for outbound in list(self._open):
+            outbound.offline = offline
+            if offline:
+                await outbound.close()
 
 
 class Outbound:
@@ -57,12 +81,20 @@ class Outbound:
         self._recorded = recorded
         self.ledger, self.offline, self.silence_seconds = ledger, offline, silence_seconds
         self._sessions: dict[tuple[bool, bool], aiohttp.ClientSession] = {}  # by `_connections`' arguments
+        self._places: dict[aiohttp.ClientResponse, int] = {}  # of their rows' last numbers in the ledger
 
     async def __aenter__(self) -> "Outbound":
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for session in self._sessions.values():
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends all connections."""
+        for response in list(self._places):
+            response.close()  # its reader is told so
+        sessions, self._sessions = self._sessions, {}
+        for session in sessions.values():
             await session.close()
 
     @asynccontextmanager
@@ -84,7 +116,7 @@ class Outbound:
         """
         with self._broken(_checked(url), hint=FETCH_AGAIN):
             response = await self._follow(url, reason=reason, headers=dict(headers or {}), token=token, cafile=cafile)
-            async with response:
+            async with self._counted(response):
                 yield response
 
     @asynccontextmanager
@@ -106,7 +138,7 @@ class Outbound:
         sent |= {"Authorization": f"Bearer {token}"} if token else {}
         with self._broken(_checked(url), hint="check the address, and whether the server there runs"):
             response = await self._one(url, reason=reason, headers=sent, cafile=None, body=body)
-            async with response:
+            async with self._counted(response):
                 yield response
 
     @contextlib.contextmanager
@@ -130,7 +162,8 @@ class Outbound:
             location = response.headers.get("Location")
             if response.status not in REDIRECTS or not location:
                 return response
-            response.release()
+            async with self._counted(response):
+                response.release()
             url = redirected(url, location)
         raise DownloadFailed(f"{first.hostname} redirects more than {MOST_REDIRECTS} times")
 
@@ -142,10 +175,7 @@ class Outbound:
         stays_here = body is not None and is_loopback(url)
         if self.offline and not stays_here:
             self._record(url, reason, "forbidden: offline mode")
-            raise Offline(
-                f"{'not fetched' if body is None else 'not sent'}, offline mode is on: {urlsplit(url).hostname}",
-                hint="set DOMOV_OFFLINE=0 to allow it",
-            )
+            raise _forbidden(url, "not fetched" if body is None else "not sent")
         try:
             response = await self._connections(proxies=not stays_here, lasting=body is None).request(
                 "GET" if body is None else "POST",
@@ -168,8 +198,21 @@ class Outbound:
         except asyncio.CancelledError:
             self._record(url, reason, "interrupted")
             raise
-        self._record(url, reason, str(response.status))
+        self._places[response] = self._record(url, reason, str(response.status), sent_bytes=len(body or b""))
+        if self.offline and not stays_here:  # the door was shut meanwhile
+            async with self._counted(response):
+                response.close()
+            raise _forbidden(url, "not read")
         return response
+
+    @asynccontextmanager
+    async def _counted(self, response: aiohttp.ClientResponse) -> AsyncIterator[None]:
+        """Fills in the row of an answer how much came of it."""
+        try:
+            async with response:
+                yield
+        finally:
+            self._fill_in(self._places.pop(response), response.content.total_bytes)
 
     def _connections(self, *, proxies: bool, lasting: bool) -> aiohttp.ClientSession:
         """lasting: a connection is used again; llama-server closes it after a streamed answer, without a word."""
@@ -185,23 +228,35 @@ class Outbound:
             )
         return self._sessions[proxies, lasting]
 
-    def _record(self, url: str, reason: str, outcome: str) -> None:
+    def _record(self, url: str, reason: str, outcome: str, *, sent_bytes: int = 0) -> int:
+        """Returns where in the ledger the row's last number has its room."""
         parts = urlsplit(url)
         moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        row = Row(moment, reason, parts.hostname or "", parts.path, outcome)
-        self._append(orjson.dumps(asdict(row)) + b"\n")
+        row = Row(moment, reason, parts.hostname or "", parts.path, outcome, sent_bytes)
+        line = orjson.dumps(asdict(row)).removesuffix(b"null}") + NOT_KNOWN + b"}\n"
+        place = self._append(line) - len(NOT_KNOWN) - 2
         self._recorded(row)
+        return place
+
+    def _fill_in(self, place: int, count: int) -> None:
+        with contextlib.suppress(OSError), self.ledger.open("r+b") as file:
+            file.seek(place)
+            if file.read(len(NOT_KNOWN)) == NOT_KNOWN:  # else somebody has put another file there
+                file.seek(place)
+                file.write(b"%*d" % (len(NOT_KNOWN), count))
 
     def _check_ledger(self) -> None:
         """No connection is made that could not be written down."""
         self._append(b"")
 
-    def _append(self, line: bytes) -> None:
+    def _append(self, line: bytes) -> int:
+        """Returns the place behind it."""
         make_folder(self.ledger.parent)
         with disk_errors(self.ledger):
             handle = os.open(self.ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             with os.fdopen(handle, "ab") as file:
                 file.write(line)
+                return file.tell()
 
     def _words(self, error: BaseException) -> str:
         if isinstance(error, TimeoutError):
@@ -256,6 +311,11 @@ def _checked(url: str) -> str:
     raise _no_address(url)
 
 
+def _forbidden(url: str, what: str) -> Offline:
+    words = f"{what}, offline mode is on: {urlsplit(url).hostname}"
+    return Offline(words, hint="allow it with: domov privacy --online; or take DOMOV_OFFLINE away")
+
+
 def _no_address(url: str) -> DownloadFailed:
     return DownloadFailed(
         f"not an address to fetch from: {without_secrets(url)}", hint="it begins with https:// or http://"
@@ -294,3 +354,14 @@ def _trust(cafile: str) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=cafile)
     except (OSError, ssl.SSLError) as error:
         raise DownloadFailed(f"can't read the certificates in {cafile}: {error}") from error
+
+
+def read_ledger(ledger: Path) -> Iterator[Row]:
+    """The rows, the newest first. A line that is damaged is left out."""
+    try:
+        lines = ledger.read_bytes().splitlines()
+    except FileNotFoundError:
+        return
+    for line in reversed(lines):
+        with contextlib.suppress(orjson.JSONDecodeError, TypeError):
+            yield Row(**orjson.loads(line))

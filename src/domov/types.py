@@ -225,6 +225,14 @@ Event = TextDelta | ReasoningDelta | ToolCallDelta | Progress | Done
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A model is asked for something; what comes of it is `Spent` of the same number."""
+
+    model: str
+    number: int  # in this process
+
+
+@dataclass(frozen=True, slots=True)
 class Spent:
     """What one request to one model took, told when it has ended, however it did."""
 
@@ -235,6 +243,7 @@ class Spent:
     first_seconds: float | None = None  # from asking to the first piece of the answer
     usage: Usage | None = None  # None: the engine did not come to tell
     pieces: int = 0  # of the answer, also where it was cut short: about one a token
+    number: int = 0  # that it was asked with
 
     @property
     def tokens(self) -> int:
@@ -262,7 +271,7 @@ class ModelNoted:
     what: Incident
 
 
-Happening = Spent | ModelLoaded | ModelLeft | ModelNoted
+Happening = Asked | Spent | ModelLoaded | ModelLeft | ModelNoted
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ async def test_a_route_that_nobody_gave_a_scope_does_not_answer(tmp_path: Path) 
 def test_the_table_is_well_written() -> None:
     for rule in RULES:
         assert rule.path.startswith("/") and "*" not in rule.path[:-1], rule
-        assert rule.methods and set(rule.methods) <= {"GET", "HEAD", "POST", "PUT", "DELETE", SOCKET}, rule
+        assert rule.methods and set(rule.methods) <= {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", SOCKET}, rule
         assert hidden_by(rule) is None, f"{rule} can never hold: {hidden_by(rule)} stands above it"
 
 

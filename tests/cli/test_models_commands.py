@@ -133,7 +133,7 @@ def test_offline_nothing_is_asked_and_the_ledger_says_so(tmp_path: Path) -> None
         done = domov(tmp_path, "pull", "hf.co/user/repo", HF_ENDPOINT=hub.url, DOMOV_OFFLINE="1")
         assert hub.requests == []
     assert (done.returncode, done.stdout) == (1, "")
-    assert "offline mode is on" in done.stderr and "DOMOV_OFFLINE=0" in done.stderr
+    assert "offline mode is on" in done.stderr and "domov privacy --online" in done.stderr
     (row,) = (tmp_path / "logs" / "outbound.jsonl").read_text().splitlines()
     assert json.loads(row)["outcome"] == "forbidden: offline mode"
 

@@ -30,10 +30,13 @@ def test_an_amd_card_is_read_from_the_kernel(tmp_path: Path) -> None:
         mem_info_vram_used="1000",
         hwmon__hwmon3__temp1_input="61000",
         hwmon__hwmon3__power1_cap="355000000",
+        hwmon__hwmon3__power1_average="87500000",
+        gpu_busy_percent="64",
     )
     (found,) = read_cards(tmp_path, NOTHING).cards
     assert (found.vendor, found.name, found.total_bytes) == ("AMD", "Radeon RX 7900 XTX", 24 << 30)
     assert (found.celsius, found.watts_limit, found.source) == (61.0, 355.0, "/sys/class/drm")
+    assert (found.busy_share, found.watts) == (0.64, 87.5)
 
 
 def test_what_the_kernel_does_not_say_stays_unknown(tmp_path: Path) -> None:
@@ -101,11 +104,19 @@ class Nvml:
         watts._obj.value = 200_000
         return 0
 
+    def nvmlDeviceGetUtilizationRates(self, _: Any, busy: Any) -> int:
+        busy._obj.processors = 40
+        return 0
+
+    def nvmlDeviceGetPowerUsage(self, _: Any, watts: Any) -> int:
+        return 3  # NVML_ERROR_NOT_SUPPORTED
+
 
 def test_a_card_that_vanished_is_left_out() -> None:
     (found,) = nvidia_cards(Nvml())
     assert (found["name"], found["total_bytes"], found["driver"]) == ("NVIDIA GeForce RTX 4070", 12 << 30, "580.65")
     assert (found["celsius"], found["watts_limit"]) == (None, 200.0)
+    assert (found["busy_share"], found["watts"]) == (0.4, None)
     assert json.dumps(found)
 
 

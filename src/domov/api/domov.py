@@ -6,18 +6,23 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from domov.api.models import no_path
+from domov.api.advice import advice
+from domov.api.cards import add_cards
+from domov.api.live import Live
+from domov.api.models import no_path, shown_rows
 from domov.app import App
+from domov.hardware.energy import why_unknown
 from domov.hardware.machine import Machine, described
-from domov.sizing.advice import class_words, precision_words, upgrades
+from domov.sizing.advice import class_of, class_words, precision_words, upgrades
 from domov.sizing.plan import MOST_CONTEXT_TOKENS, MOST_SLOTS, Plan, Wishes
 from domov.sizing.variants import alternatives, best
 
 MOST_TEXT = 300
 
 
-def router(domov: App) -> APIRouter:
+def router(domov: App, live: Live) -> APIRouter:
     routes = APIRouter(prefix="/api/domov", tags=["Domov"])
+    add_cards(routes, domov)
 
     @routes.get("/machine")
     async def machine(measure: bool = False) -> dict[str, Any]:
@@ -28,7 +33,17 @@ def router(domov: App) -> APIRouter:
             "class": class_words(here),
             "precision": precision_words(here),
             "upgrades": upgrades(here),
+            "size_class": size.name if (size := class_of(here)) else None,
+            "advice": [asdict(one) for one in await asyncio.to_thread(list, advice(domov.config, here))],
         }
+
+    @routes.get("/machine/use")
+    async def use(since: Annotated[float, Query(ge=0, allow_inf_nan=False)] = 0.0) -> dict[str, Any]:
+        """How busy the machine is: samples of the last hour that are newer than `since`, and the models in memory."""
+        await live.sample()
+        samples = [asdict(sample) for sample in list(live.sampler.hour) if sample.at > since]
+        models = [asdict(row) for row in shown_rows(domov)]
+        return {"samples": samples, "models": models, "energy_unknown": await asyncio.to_thread(why_unknown)}
 
     @routes.get("/fit")
     async def fit(

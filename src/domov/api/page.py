@@ -79,7 +79,7 @@ def router(domov: App, static: Path = STATIC) -> APIRouter:
             "version": importlib.metadata.version("domov"),
             "name": grant.name,
             "scope": grant.scope,
-            "offline": domov.config.offline,
+            "offline": domov.door.offline,
             "features": sorted(features - {"page"}),
         }
 

@@ -22,12 +22,23 @@ GET POST DELETE   /api/domov/keys/*
 GET POST          /slots
 GET POST          /slots/*
 POST              /api/domov/documents
+PUT               /api/domov/offline
+GET               /api/domov/connections
 """
 # What changes, fetches or ends models for everybody, or makes connections, or tells of all that goes on.
 MODELS = """
 GET               /metrics
 POST              /lora-adapters
+GET POST          /api/domov/jobs
+GET POST DELETE   /api/domov/jobs/*
 GET               /api/domov/machine
+GET               /api/domov/machine/*
+GET POST          /api/domov/downloads
+GET POST DELETE   /api/domov/downloads/*
+GET               /api/domov/search
+GET               /api/domov/variants
+DELETE            /api/domov/models
+PUT               /api/domov/parameters
 GET               /api/domov/fit
 POST              /api/domov/unload
 POST              /api/pull
@@ -88,6 +99,7 @@ GET POST          /api/v0/*
 GET POST PUT      /api/latest/*
 GET POST          /api/extra/*
 GET POST          /sdapi/*
+GET               /api/domov/models/*
 GET               /api/domov/documents
 GET POST PUT DELETE /api/domov/documents/*
 GET               /api/domov/tools
@@ -96,8 +108,12 @@ GET               /api/domov/loaded
 GET               /api/domov/page
 POST              /api/domov/load
 POST              /api/domov/forget
+GET               /api/domov/models
+GET               /api/domov/parameters
+GET               /api/domov/usage
+GET               /api/domov/offline
 GET POST          /api/domov/chats
-GET POST PATCH DELETE /api/domov/chats/*
+GET POST PUT PATCH DELETE /api/domov/chats/*
 POST              /api/domov/attachments
 GET               /api/domov/attachments/*
 GET POST          /api/domov/assistants

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from types import FrameType
 
 import uvicorn
@@ -12,8 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from domov.api import client, documents, errors, keys, loaded, metrics, model_list, page, tools
-from domov.api import domov as own
+from domov.api import client, documents, errors, jobs, keys, loaded, metrics, model_list, own, page, tools
 from domov.api.admission import Admission
 from domov.api.anthropic import routes as anthropic
 from domov.api.chats import routes as chats
@@ -24,6 +24,7 @@ from domov.api.guard import Guard
 from domov.api.json_bodies import JsonBodies
 from domov.api.kobold import routes as kobold
 from domov.api.listening import Listener
+from domov.api.live import Live
 from domov.api.llamacpp import routes as llamacpp
 from domov.api.lmstudio import routes as lmstudio
 from domov.api.ollama import routes as ollama
@@ -45,12 +46,12 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     figures = figures or Metrics()
     domov.meter.add(figures.note)
 
-    batches, room = Batches(domov), Room(domov)
+    beside = Beside(Batches(domov), Room(domov), jobs.Jobs(domov), Live(domov))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         watching = asyncio.ensure_future(domov.watch_documents())
-        async with batches.running(), room.open():
+        async with beside.running():
             yield
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
@@ -59,20 +60,7 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
         await domov.access.spending.write()
 
     api = FastAPI(title="Domov", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
-    api.include_router(model_list.router(domov))
-    api.include_router(openai.router(domov))
-    api.include_router(openai_batches.router(domov, batches), tags=["OpenAI"])
-    api.include_router(ollama.router(domov))
-    api.include_router(anthropic.router(domov))
-    api.include_router(kobold.router(domov))
-    api.include_router(lmstudio.router(domov))
-    api.include_router(llamacpp.router(domov))
-    for part in (loaded, own, documents, tools, keys):
-        api.include_router(part.router(domov))
-    api.include_router(chats.router(domov, room))
-    api.include_router(metrics.router(domov, figures))
-    api.include_router(reference.router())
-    api.include_router(page.router(domov))
+    _include(api, domov, figures, beside)
     describe(api)
 
     @api.get("/healthz", tags=["Domov"])
@@ -99,6 +87,41 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
         return envelope_of(request.scope).of_refusal(error.status_code, message)
 
     return api
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What goes on beside the requests."""
+
+    batches: Batches
+    room: Room
+    jobs: jobs.Jobs
+    live: Live
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with self.batches.running(), self.room.open(), self.jobs.running(), self.live.running():
+            yield
+
+
+def _include(api: FastAPI, domov: App, figures: Metrics, beside: Beside) -> None:
+    """All routes."""
+    api.include_router(model_list.router(domov))
+    api.include_router(openai.router(domov))
+    api.include_router(openai_batches.router(domov, beside.batches), tags=["OpenAI"])
+    api.include_router(ollama.router(domov))
+    api.include_router(anthropic.router(domov))
+    api.include_router(kobold.router(domov))
+    api.include_router(lmstudio.router(domov))
+    api.include_router(llamacpp.router(domov))
+    for part in (loaded, documents, tools, keys):
+        api.include_router(part.router(domov))
+    api.include_router(chats.router(domov, beside.room))
+    api.include_router(jobs.router(domov, beside.jobs))
+    api.include_router(own.router(domov, beside.live))
+    api.include_router(metrics.router(domov, figures))
+    api.include_router(reference.router())
+    api.include_router(page.router(domov))
 
 
 def run(domov: App, listeners: Sequence[Listener]) -> None:

@@ -138,6 +138,17 @@ class Live:
         return seen | told | {"first_token_seconds": self.first_seconds, "joules": None, "cost": None}
 
 
+def figure(token: Token) -> Table:
+    """How likely a token was, and what else could have stood there, likeliest first."""
+    others = [{"text": other.text, "logprob": _finite(other.logprob)} for other in token.alternatives]
+    return {"text": token.text, "logprob": _finite(token.logprob), "alternatives": others}
+
+
+def _finite(logprob: float) -> float:
+    """JSON has no infinity."""
+    return max(logprob, -1000.0)
+
+
 def merged(pieces: list[tuple[str, str]], after: int) -> list[Table]:
     """The pieces after a number, neighbours of one kind as one event."""
     events: list[Table] = []
@@ -153,6 +164,13 @@ def merged(pieces: list[tuple[str, str]], after: int) -> list[Table]:
     return events
 
 
+Then = Callable[[Live], None]
+
+
+def nothing(live: Live) -> None:
+    """What follows an answer that nothing follows."""
+
+
 class Answering:
     """The answers of one server."""
 
@@ -160,7 +178,7 @@ class Answering:
         self._write_seconds, self._clock = write_seconds, clock
         self._live: dict[str, Live] = {}
 
-    def begin(self, keep: Turns, turn: Turn, made: Made, *, then: Callable[[Live], None] = lambda live: None) -> Live:
+    def begin(self, keep: Turns, turn: Turn, made: Made, *, then: Then = nothing) -> Live:
         """Has an answer be made into a turn that is kept already; `then` is told when it has ended.
 
         What the caller of this may do holds for all of it: see `access.callers`.
@@ -195,7 +213,7 @@ class Answering:
         """Ends all answers, with their texts kept: the server goes."""
         await asyncio.gather(*(self.stop(live, "interrupted") for live in list(self._live.values())))
 
-    async def _run(self, live: Live, made: Made, then: Callable[[Live], None]) -> None:
+    async def _run(self, live: Live, made: Made, then: Then) -> None:
         writing = asyncio.ensure_future(self._write_on(live))
         status: Status = "done"
         try:
@@ -226,6 +244,8 @@ class Answering:
         ended = replace(live.now(), status=status, about=about)
         try:
             await asyncio.to_thread(live.keep.change, ended, moment=self._clock())
+            if live.tokens:
+                await asyncio.to_thread(live.keep.keep_figures, ended, [figure(token) for token in live.tokens])
             del self._live[live.turn.id]
         except DomovError as error:
             ended.about["error"] = {"message": f"this answer is not kept: {error.message}", "hint": error.hint}

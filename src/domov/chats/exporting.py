@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from domov.chats.records import Attachment, Chat, Table, Turn
+from domov.chats.stories import text_of
 from domov.chats.tree import path_to
 
 FORMAT, VERSION = "domov-chats", 1
@@ -30,6 +31,8 @@ class Whole:
 def markdown(whole: Whole) -> str:
     """The branch that is shown, to be read by people and other programs."""
     chat = whole.chat
+    if chat.kind == "story":
+        return f"# {chat.title or 'Story'}\n\n{text_of(path_to(whole.turns, chat.current))}\n"
     parts = [f"# {chat.title or 'Chat'}", f"*{_day(chat.created_at)}*"]
     if system := str(chat.settings.get("system") or ""):
         parts += ["## System", system]

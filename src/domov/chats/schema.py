@@ -78,3 +78,9 @@ ASSISTANTS = Table(
     Column("name", Text, nullable=False),
     Column("about", LargeBinary, nullable=False),
 )
+FIGURES = Table(
+    "message_figures",
+    METADATA,
+    Column("message", Text, ForeignKey("chat_messages.id", ondelete="CASCADE"), primary_key=True),
+    Column("figures", LargeBinary, nullable=False),
+)

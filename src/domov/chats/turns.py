@@ -10,11 +10,12 @@ from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
 from domov.chats.attached import attachment_of
 from domov.chats.records import Attachment, Table, Turn
-from domov.chats.schema import ATTACHED, ATTACHMENTS, CHATS, TURNS
+from domov.chats.schema import ATTACHED, ATTACHMENTS, CHATS, FIGURES, TURNS
 from domov.database import Database
 from domov.errors import NoSuchChat
 
 AT_ONCE = 500  # ids in one statement
+MOST_FIGURES = 20  # turns of a chat whose figures are kept
 CHANGEABLE = ("content", "reasoning", "status", "model")
 
 
@@ -62,6 +63,24 @@ class Turns:
                 some = every[start : start + AT_ONCE]
                 connection.execute(delete(TURNS).where(TURNS.c.chat == chat, TURNS.c.id.in_(some)))
             connection.execute(update(CHATS).where(CHATS.c.id == chat).values(current=current))
+
+    def keep_figures(self, turn: Turn, figures: list[Table]) -> None:
+        """Keeps how likely a turn's tokens were; of a chat's older turns that is forgotten, as it is large."""
+        newest = select(TURNS.c.id).join(FIGURES, FIGURES.c.message == TURNS.c.id).where(TURNS.c.chat == turn.chat)
+        with self.database.transaction() as connection:
+            connection.execute(delete(FIGURES).where(FIGURES.c.message == turn.id))
+            if connection.execute(select(TURNS.c.id).where(TURNS.c.id == turn.id)).first() is None:
+                return
+            connection.execute(insert(FIGURES).values(message=turn.id, figures=orjson.dumps(figures)))
+            old = connection.execute(newest.order_by(TURNS.c.number.desc()).offset(MOST_FIGURES)).scalars().all()
+            connection.execute(delete(FIGURES).where(FIGURES.c.message.in_(old)))
+
+    def figures(self, turn: Turn) -> list[Table]:
+        """How likely a turn's tokens were; nothing where that is not kept."""
+        with self.database.reading() as connection:
+            kept = connection.execute(select(FIGURES.c.figures).where(FIGURES.c.message == turn.id)).scalar()
+        found: list[Table] = orjson.loads(kept) if kept else []
+        return found
 
     def interrupt(self) -> None:
         """Says of all that was being written that it ended: nobody writes it any more. Its text stays."""

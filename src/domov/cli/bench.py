@@ -11,6 +11,7 @@ import click
 from domov import app
 from domov.cli.errors import say
 from domov.cli.output import json_option, print_fields, print_json, print_table
+from domov.cli.work import background_option, leave
 from domov.engine import calibration
 from domov.engine.calibration import Calibration, Tuning
 from domov.engine.llamacpp import LlamaCpp
@@ -20,14 +21,12 @@ from domov.engine.tuning import CONTEXT_TOKENS, Tuned, Tuner, challenges
 from domov.errors import BadOption, Refused
 from domov.hardware.bandwidth import Bandwidth, measure_bandwidth
 from domov.hardware.cpu import affinity, read_cpu
-from domov.hardware.load import others_processors, read_load
+from domov.hardware.load import BUSY_PROCESSORS, others_now
 from domov.store.models import Model
 from domov.store.shape import shape_of
 from domov.units import human_bytes, human_seconds
 
 QUICK = Effort(prompt_tokens=(64,), answer_tokens=16, clients=2, rounds=2)
-BUSY_PROCESSORS = 0.3  # more than this, in other programs, and what is measured is them
-LOOK_SECONDS = 1.0
 SILENCE_SECONDS = 900.0  # a long prompt on a slow machine is read without a word
 
 
@@ -48,6 +47,7 @@ class Limit:
 @click.option("--anyway", is_flag=True, help="With --tune: also on a busy machine.")
 @click.option("--clients", type=click.IntRange(1, 64), default=4, show_default=True, help="Clients at the same time.")
 @click.option("--quick", is_flag=True, help="Less of everything: a first impression.")
+@background_option
 @json_option
 def bench(model: str, url: str | None, tune: bool, as_json: bool, **options: Any) -> None:
     """Measure how fast a model answers on this machine, or anywhere.
@@ -65,6 +65,11 @@ def bench(model: str, url: str | None, tune: bool, as_json: bool, **options: Any
     if url and tune:
         raise BadOption("--tune can't be used with --url: only models that run here can be tuned")
     domov = app.load()
+    if options["background"]:
+        if not tune:
+            raise BadOption("--background goes with --tune")
+        leave(domov, "calibrate", {"model": model, "anyway": options["anyway"]})
+        return
     progress = Steps()
     try:
         if tune:
@@ -156,13 +161,10 @@ async def _tune(domov: app.App, model: Model, progress: Steps, *, as_json: bool,
 
 def _is_quiet(*, anyway: bool) -> bool:
     """Whether no other program works now. Raises Refused where one does, unless it is to be done anyway."""
-    processors = frozenset(affinity())
-    before = read_load([os.getpid()], processors=processors)
-    time.sleep(LOOK_SECONDS)
-    others = others_processors(before, read_load([os.getpid()], processors=processors))
+    others = others_now()
     if others <= BUSY_PROCESSORS:
         return True
-    words = f"other programs use {others:.1f} of {len(processors)} processors"
+    words = f"other programs use {others:.1f} of {len(affinity())} processors"
     if not anyway:
         raise Refused(f"{words}: what is measured now would be wrong", hint="close them, or add --anyway")
     say(f"{words}: threads are left as they are, and what else is found may be wrong when they are gone")

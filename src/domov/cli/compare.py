@@ -5,7 +5,7 @@ import click
 
 from domov import app
 from domov.cli.output import WIDTH, json_option, print_json
-from domov.cli.work import follow
+from domov.cli.work import background_option, follow, leave
 from domov.optimize import compare as asking
 from domov.optimize.compare import MOST_TOKENS, QUESTIONS, Answer
 from domov.units import human_bytes
@@ -18,8 +18,9 @@ from domov.units import human_bytes
 @click.option(
     "--tokens", type=click.IntRange(1, 4096), default=MOST_TOKENS, show_default=True, help="Most of an answer."
 )
+@background_option
 @json_option
-def compare(first: str, second: str, questions: tuple[str, ...], tokens: int, as_json: bool) -> None:
+def compare(first: str, second: str, questions: tuple[str, ...], tokens: int, **flags: bool) -> None:
     """Ask FIRST and SECOND the same QUESTIONS, and show the answers side by side.
 
     \b
@@ -30,10 +31,14 @@ def compare(first: str, second: str, questions: tuple[str, ...], tokens: int, as
     short ones are asked. `domov evaluate --against` measures the difference.
     """
     domov = app.load()
+    if flags["background"]:
+        told = {"first": first, "second": second, "questions": list(questions), "tokens": tokens}
+        leave(domov, "compare", told)
+        return
     models = domov.models.get(first), domov.models.get(second)
     steps = asking.compare(models, questions or QUESTIONS, domov.open_engine, most_tokens=tokens)
     pairs = asyncio.run(follow(steps))
-    if as_json:
+    if flags["as_json"]:
         print_json({"models": [model.name for model in models], "answers": [asdict(pair) for pair in pairs]})
         return
     labels = [f"{m.name} ({human_bytes(m.manifest.size_bytes)})" for m in models]

@@ -1,28 +1,24 @@
 import importlib.metadata
 import platform
-import shutil
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
 
 from domov import app
+from domov.api.advice import advice as advice_for
+from domov.api.advice import native_server
 from domov.app import App
 from domov.cli.errors import say
 from domov.cli.output import json_option, print_fields, print_json, print_sentence
 from domov.config import Config
-from domov.errors import DomovError, HomeUnusable
-from domov.files import make_folder
+from domov.errors import DomovError
 from domov.hardware.cpu import Cpu, read_cpu
 from domov.hardware.machine import Gpu, Machine
 from domov.hardware.machine import save as save_machine
 from domov.hardware.survey import measured_disk
 from domov.sizing.advice import class_words, precision_words, upgrades
 from domov.units import human_bytes
-
-LITTLE_DISK_BYTES = 10_000_000_000
-LITTLE_MEMORY_BYTES = 4_000_000_000
 
 
 @click.command()
@@ -39,7 +35,7 @@ def doctor(save: Path | None, no_measure: bool, as_json: bool) -> None:
         say("looking at this machine (its speed is measured once, some seconds) ...")
     config, machine, cpu = domov.config, domov.machine(measure=not no_measure), read_cpu()
     machine = replace(machine, disk=measured_disk(machine.disk, _a_model(domov)))
-    advice = _advice(config, machine)
+    advice = [one.words for one in advice_for(config, machine)]
     if save:
         save_machine(machine, save)
     if as_json:
@@ -52,7 +48,7 @@ def doctor(save: Path | None, no_measure: bool, as_json: bool) -> None:
                 "class": class_words(machine),
                 "precision": precision_words(machine),
                 "upgrades": upgrades(machine),
-                "engine": {"name": config.engine, "xllamacpp": _engine(), "llama_server": _native(config)},
+                "engine": {"name": config.engine, "xllamacpp": _engine(), "llama_server": native_server(config)},
                 "home": str(config.home),
                 "advice": advice,
             }
@@ -67,7 +63,7 @@ def doctor(save: Path | None, no_measure: bool, as_json: bool) -> None:
             *_graphics(machine),
             ("speed", _speed_words(machine)),
             ("llama.cpp", f"xllamacpp {_engine()}; uses {_features(machine.features)}"),
-            ("llama-server", _native(config) or "none found (it is not needed)"),
+            ("llama-server", native_server(config) or "none found (it is not needed)"),
             ("offline", "on: nothing may leave this machine" if config.offline else "off"),
             ("kept in", str(config.home)),
         ]
@@ -133,25 +129,6 @@ def _features(text: str) -> str:
     return " ".join(word.rpartition(":")[2].strip() for word in used) or "nothing known"
 
 
-def _advice(config: Config, machine: Machine) -> list[str]:
-    advice = []
-    if machine.disk and machine.disk.free_bytes < LITTLE_DISK_BYTES:
-        advice.append(f"the disk has {human_bytes(machine.disk.free_bytes)} left: a model takes 1 to 20 GB")
-    if machine.free_ram_bytes < LITTLE_MEMORY_BYTES:
-        free = human_bytes(machine.free_ram_bytes)
-        advice.append(f"{free} of memory are free: close programs, or take models below 3 B")
-    advice += [f"{problem}; models may still run on the processor" for problem in machine.problems]
-    if config.engine == "llama-server" and _native(config) is None:
-        advice.append(f"the setting engine is llama-server, but {config.llama_server} is not found")
-    try:
-        make_folder(config.home)
-    except HomeUnusable as error:
-        advice.append(f"{error.message}; {error.hint}")
-    if sys.platform != "linux" and config.sandbox:
-        advice.append("models run without the sandbox here: it exists on Linux only so far")
-    return advice
-
-
 def _a_model(domov: App) -> Path | None:
     """The largest model here: something to measure the disk with."""
     try:
@@ -163,7 +140,3 @@ def _a_model(domov: App) -> Path | None:
 
 def _engine() -> str:
     return importlib.metadata.version("xllamacpp")
-
-
-def _native(config: Config) -> str | None:
-    return shutil.which(str(Path(config.llama_server).expanduser()))

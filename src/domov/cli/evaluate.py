@@ -7,14 +7,13 @@ import click
 from domov import app
 from domov.cli.errors import say
 from domov.cli.output import ProgressLine, json_option, print_fields, print_json
-from domov.cli.work import follow
+from domov.cli.work import background_option, follow, given_text, leave
 from domov.hardware.cpu import read_cpu
 from domov.optimize import evaluate as judging
 from domov.optimize.card import Card, rows
 from domov.optimize.evaluate import CHUNKS, Examination
 from domov.optimize.questions import questions
 from domov.optimize.texts import Text, read_text
-from domov.store.models import Model
 
 
 @click.command()
@@ -25,6 +24,7 @@ from domov.store.models import Model
     "--chunks", type=click.IntRange(4, 4096), default=CHUNKS, show_default=True, help="Pieces of 512 tokens to read."
 )
 @click.option("--quick", is_flag=True, help="The text alone: no questions, no speed.")
+@background_option
 @json_option
 def evaluate(model: str, against: str | None, text: str | None, as_json: bool, **options: int) -> None:
     """Measure how good MODEL is, and keep the result as its card.
@@ -41,8 +41,11 @@ def evaluate(model: str, against: str | None, text: str | None, as_json: bool, *
     Without --text the text is fetched once from the Python package index, and named with its digest in the card.
     """
     domov = app.load()
+    if options.pop("background"):
+        leave(domov, "evaluate", {"model": model, "against": against, "text": given_text(text), **options})
+        return
     found = domov.models.get(model)
-    parent = domov.models.get(against) if against else _parent(domov, found)
+    parent = domov.models.get(against) if against else judging.parent_of(found, domov.models)
     exam = Examination(
         model=found,
         text=read_text(Path(text).expanduser()) if text else fetched_text(domov),
@@ -61,19 +64,16 @@ def evaluate(model: str, against: str | None, text: str | None, as_json: bool, *
 
 
 async def examined(domov: app.App, exam: Examination) -> Card:
-    cpu = read_cpu()
-    machine = f"{cpu.name}, {cpu.usable_cores} cores"
-    steps = judging.evaluate(exam, domov.workshop, machine=machine, open_engine=domov.open_engine)
+    steps = judging.evaluate(exam, domov.workshop, machine=machine_words(), open_engine=domov.open_engine)
     card = await follow(steps)
     assert isinstance(card, Card)
     return card
 
 
-def _parent(domov: app.App, model: Model) -> Model | None:
-    """The model that this one was made of, if it is here under its name still."""
-    lineage = model.manifest.lineage
-    parent = domov.models.find(lineage.parent) if lineage else None
-    return parent if parent and lineage and parent.manifest.digest == lineage.parent_digest else None
+def machine_words() -> str:
+    """This machine as a card names it."""
+    cpu = read_cpu()
+    return f"{cpu.name}, {cpu.usable_cores} cores"
 
 
 async def _fetched(domov: app.App) -> Text:

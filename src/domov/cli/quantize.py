@@ -6,7 +6,7 @@ from domov import app
 from domov.cli.errors import say
 from domov.cli.output import json_option, print_json
 from domov.cli.show import made_table
-from domov.cli.work import agree, follow
+from domov.cli.work import agree, background_option, follow, given_text, leave
 from domov.errors import BadOption
 from domov.optimize import quantize as making
 from domov.optimize.quantize import Order
@@ -22,6 +22,7 @@ from domov.units import human_bytes
 @click.option("--tensor", "tensors", multiple=True, metavar="PATTERN=TYPE", help="Another type for some tensors.")
 @click.option("--name", help="Name of the new model, where there is one type.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
+@background_option
 @json_option
 def quantize(model: str, types: tuple[str, ...], yes: bool, as_json: bool, **options: object) -> None:
     """Make a smaller model of MODEL, one for each TYPE.
@@ -38,6 +39,9 @@ def quantize(model: str, types: tuple[str, ...], yes: bool, as_json: bool, **opt
     Ctrl-C leaves nothing behind; what was killed otherwise goes on where it was when you run it again.
     """
     domov = app.load()
+    if options["background"]:
+        _leave(domov, model, types, options, yes=yes)
+        return
     found = domov.models.get(model)
     name = making.name_given(str(options["name"])) if options["name"] else None
     if name and len(types) > 1:
@@ -54,6 +58,13 @@ def quantize(model: str, types: tuple[str, ...], yes: bool, as_json: bool, **opt
         print_json([made_table(one) for one in made])
     for one in made:
         say(_words(one, found))
+
+
+def _leave(domov: app.App, model: str, types: tuple[str, ...], options: dict[str, object], *, yes: bool) -> None:
+    imatrix, tensors = given_text(options["imatrix"]), list(options["tensors"])  # type: ignore[arg-type, call-overload]
+    for kind in types:
+        told = {"model": model, "type": kind, "name": options["name"], "imatrix": imatrix, "tensors": tensors}
+        leave(domov, "quantize", told, yes=yes)
 
 
 def _words(made: Model, parent: Model) -> str:

@@ -76,6 +76,10 @@ def _made(model: Model) -> list[tuple[str, str]]:
     ]
     if lineage.data:
         found.append(("tuned on", f"{lineage.data}, {lineage.data_digest[:19]}"))
+    if lineage.training:
+        found.append(("trained on", f"{lineage.training}, {lineage.training_digest[:19]}"))
+    if lineage.teacher:
+        found.append(("trained after", f"{lineage.teacher} ({lineage.teacher_digest[:19]})"))
     return [*found, ("made by", lineage.engine), *(("note", words) for words in lineage.notes)]
 
 

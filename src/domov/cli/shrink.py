@@ -10,7 +10,7 @@ from domov.cli.errors import say
 from domov.cli.evaluate import fetched_text
 from domov.cli.output import json_option, print_fields, print_json, print_table
 from domov.cli.show import made_table
-from domov.cli.work import agree, follow
+from domov.cli.work import agree, background_option, follow, given_text, leave
 from domov.errors import BadOption
 from domov.files import write_atomically
 from domov.optimize import shrink as shrinking
@@ -38,6 +38,7 @@ SHOWN_CHOICES = 9
 @click.option("--name", help="Name of the new model.")
 @click.option("--plot", metavar="FILE", help="Draw the frontier here, as SVG.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
+@background_option
 @json_option
 def shrink(model: str, fit: str | None, loss: str | None, yes: bool, as_json: bool, **options: object) -> None:
     """Find the best MODEL within a size, or the smallest within a loss, and make it.
@@ -53,6 +54,11 @@ def shrink(model: str, fit: str | None, loss: str | None, yes: bool, as_json: bo
     domov = app.load()
     found = domov.models.get(model)
     wish = wish_of(fit, loss)
+    if options["background"]:
+        told = {"model": model, "fit_bytes": wish.size_bytes, "loss": wish.loss, "name": options["name"]}
+        texts = {"imatrix": given_text(str(options["imatrix"])), "text": given_text(options["text"])}  # type: ignore[arg-type]
+        leave(domov, "shrink", told | texts | {"without": list(options["without"])}, yes=yes)  # type: ignore[call-overload]
+        return
     label = f"fit-{fit}" if fit else f"loss-{loss}"
     short_label = re.sub(r"[^A-Za-z0-9.]+", "-", label).strip("-.")
     name = name_given(str(options["name"])) if options["name"] else result_name(found.name, short_label)

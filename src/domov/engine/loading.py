@@ -11,6 +11,7 @@ from pathlib import Path
 
 from domov.errors import BadModelFile, BadOption
 from domov.options import ModelOptions, fit_together
+from domov.sizing.projector import projector_bytes
 from domov.store.gguf import Elements, Header, read_header
 from domov.store.task import task_of
 
@@ -105,3 +106,10 @@ def _projector(file: _File) -> Path:
     if file.architecture != "clip":
         raise file.refuse("it is not a projector (mmproj) in GGUF")
     return file.path
+
+
+def projector_bytes_of(options: ModelOptions) -> int:
+    """What the projector of a model takes whose options are resolved; 0: it has none."""
+    if not options.mmproj:
+        return 0
+    return projector_bytes(read_header(Path(options.mmproj)), flash_attention=options.flash_attention != "off")

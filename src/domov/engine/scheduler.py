@@ -173,6 +173,11 @@ class Scheduler:
         """Those of the rows, without measuring anything."""
         return [x.model for x in self._shown()]
 
+    def pids(self) -> list[int]:
+        """The processes of the models that are loaded or loading."""
+        workers = (x.engine.worker for x in self._loaded.values() if isinstance(x.engine, LlamaCpp))
+        return [worker.pid for worker in workers if worker and worker.pid]
+
     def _shown(self) -> list[Loaded]:
         shown = [x for x in self._loaded.values() if x.ready or x.users]
         return sorted(shown, key=lambda x: (x.users, x.used_seconds), reverse=True)
@@ -217,7 +222,7 @@ class Scheduler:
     async def _reserve(self, needed_bytes: int) -> None:
         """Waits until there is room, making some where it can. Raises Busy after ROOM_SECONDS."""
         deadline = time.monotonic() + ROOM_SECONDS
-        while needed_bytes > self._room_bytes():
+        while needed_bytes > self.room_bytes():
             self._changed.clear()
             idle = min((x for x in self._loaded.values() if x.idle), key=lambda x: x.used_seconds, default=None)
             if idle is not None:
@@ -231,7 +236,12 @@ class Scheduler:
                     raise Busy("other models are running and leave no memory for this one", retry_seconds=30)
         self._loading_bytes += needed_bytes
 
-    def _room_bytes(self) -> int:
+    @property
+    def serving(self) -> bool:
+        """Whether anybody waits for an answer now."""
+        return any(x.users for x in self._loaded.values())
+
+    def room_bytes(self) -> int:
         """What a new model may take. The system counts mapped weights of loaded models as free: they are not."""
         mapped = sum(x.plan.ram_weights_bytes for x in self._loaded.values() if x.ready)
         return self._free_bytes() - mapped - self._loading_bytes

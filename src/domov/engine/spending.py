@@ -1,12 +1,13 @@
 """What each request takes, told once when it has ended. Nothing is done for a single token."""
 
 import asyncio
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from domov.errors import BadInput, DomovError, NotFound, Refused
-from domov.types import Outcome, Spent, Task, Usage
+from domov.types import Asked, Outcome, Spent, Task, Usage
 
 ENDINGS: tuple[tuple[type[BaseException], Outcome], ...] = (
     (BadInput, "refused"),
@@ -17,6 +18,7 @@ ENDINGS: tuple[tuple[type[BaseException], Outcome], ...] = (
     (GeneratorExit, "cancelled"),
     (BaseException, "failed"),
 )
+_NUMBERS = itertools.count(1)
 
 
 class Spending:
@@ -38,8 +40,10 @@ class Spending:
 
 
 @contextmanager
-def spending(tell: Callable[[Spent], None], *, model: str, task: Task) -> Iterator[Spending]:
-    """Tells what the block took. One that is left after its usage is known was answered."""
+def spending(tell: Callable[[Asked | Spent], None], *, model: str, task: Task) -> Iterator[Spending]:
+    """Tells that the block begins, and what it took. One that is left after its usage is known was answered."""
+    number = next(_NUMBERS)
+    tell(Asked(model, number))
     request = Spending()
     outcome: Outcome = "answered"
     try:
@@ -48,7 +52,7 @@ def spending(tell: Callable[[Spent], None], *, model: str, task: Task) -> Iterat
         outcome = "answered" if request.usage else outcome_of(error)
         raise
     finally:
-        tell(Spent(model, task, outcome, request.seconds, request.first_seconds, request.usage, request.pieces))
+        tell(Spent(model, task, outcome, request.seconds, request.first_seconds, request.usage, request.pieces, number))
 
 
 def outcome_of(error: BaseException) -> Outcome:

@@ -29,6 +29,8 @@ class Card:
     celsius: float | None = None
     watts_limit: float | None = None
     source: str = ""
+    busy_share: float | None = None
+    watts: float | None = None  # drawn now
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ def read_cards(root: Path = ROOT, ask: tuple[str, ...] = (sys.executable, "-P", 
 
 
 def _kernel_cards(root: Path) -> tuple[Card, ...]:
+    """AMD's and Intel's; costs little."""
     found = []
     for device in sorted((root / "sys/class/drm").glob("card[0-9]*/device")):
         vendor = VENDORS.get(_text(device / "vendor") or "")
@@ -71,9 +74,20 @@ def _kernel_cards(root: Path) -> tuple[Card, ...]:
                 celsius=heat / 1000 if heat is not None else None,
                 watts_limit=watts / 1e6 if watts else None,
                 source="/sys/class/drm",
+                busy_share=_share(_number(device / "gpu_busy_percent")),
+                watts=_watts(monitor),
             )
         )
     return tuple(found)
+
+
+def _watts(monitor: Path) -> float | None:
+    found = (_number(monitor / name) for name in ("power1_average", "power1_input"))
+    return next((number / 1e6 for number in found if number is not None), None)
+
+
+def _share(percent: int | None) -> float | None:
+    return min(1.0, percent / 100) if percent is not None else None
 
 
 def _driver(device: Path) -> str | None:
@@ -94,6 +108,10 @@ def _text(path: Path) -> str | None:
 def _number(path: Path) -> int | None:
     text = _text(path)
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+class _Busy(ctypes.Structure):
+    _fields_ = [("processors", ctypes.c_uint), ("memory", ctypes.c_uint)]
 
 
 class _Memory(ctypes.Structure):
@@ -117,9 +135,11 @@ def nvidia_cards(library: Any) -> list[dict[str, Any]]:
             continue
         known = not library.nvmlDeviceGetMemoryInfo(handle, ctypes.byref(memory))
         library.nvmlDeviceGetName(handle, name, 96)
-        heat, watts = ctypes.c_uint(), ctypes.c_uint()
+        heat, watts, drawn, busy = ctypes.c_uint(), ctypes.c_uint(), ctypes.c_uint(), _Busy()
         hot = not library.nvmlDeviceGetTemperature(handle, 0, ctypes.byref(heat))
         limited = not library.nvmlDeviceGetEnforcedPowerLimit(handle, ctypes.byref(watts))
+        used = not library.nvmlDeviceGetUtilizationRates(handle, ctypes.byref(busy))
+        draws = not library.nvmlDeviceGetPowerUsage(handle, ctypes.byref(drawn))
         rows.append(
             {
                 "vendor": "NVIDIA",
@@ -130,6 +150,8 @@ def nvidia_cards(library: Any) -> list[dict[str, Any]]:
                 "celsius": float(heat.value) if hot else None,
                 "watts_limit": watts.value / 1000 if limited else None,
                 "source": "NVML",
+                "busy_share": busy.processors / 100 if used else None,
+                "watts": drawn.value / 1000 if draws else None,
             }
         )
     return rows

@@ -15,10 +15,12 @@ from pathlib import Path
 
 import psutil
 
-from domov.hardware.cpu import ROOT, cgroup_folders
+from domov.hardware.cpu import ROOT, affinity, cgroup_folders
 
 LINUX = sys.platform == "linux"
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK") if LINUX else 0
+BUSY_PROCESSORS = 0.3  # more than this, in other programs, and what is measured is them
+LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,14 @@ def limited_group(root: Path = ROOT) -> Path | None:
             if not (folder / "cpu.max").read_text().startswith("max"):
                 return folder / "cpu.stat"
     return None
+
+
+def others_now(look_seconds: float = LOOK_SECONDS) -> float:
+    """How many processors' worth of work all other programs do now; it takes a second to see."""
+    processors = frozenset(affinity())
+    before = read_load([os.getpid()], processors=processors)
+    time.sleep(look_seconds)
+    return others_processors(before, read_load([os.getpid()], processors=processors))
 
 
 def others_processors(before: Load, after: Load) -> float:

@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from domov.meter.caller import dialect
 from domov.outbound import Row as Connection
-from domov.types import Happening, ModelLeft, ModelLoaded, Spent, Usage
+from domov.types import Happening, ModelLeft, ModelLoaded, ModelNoted, Spent, Usage
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 TOKENS_PER_SECOND = (1, 2, 5, 10, 20, 30, 50, 75, 100, 150, 200, 500, 1000, 2000, 5000)
@@ -83,6 +83,8 @@ class Metrics(Collector):
             self._unloads.labels(happening.model, happening.reason).inc()
         elif isinstance(happening, Connection):
             self._connected(happening)
+        elif not isinstance(happening, ModelNoted):
+            return
         elif happening.what == "worker_died":
             self._deaths.labels(happening.model).inc()
         else:

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from domov import errors
 from domov.engine.process import ending, environment
 from domov.errors import Broken, DomovError, WorkerDied
 from domov.files import disk_errors, make_folder
+from domov.optimize.crew import Crew
 
 COMMAND = (sys.executable, "-P", "-m", "domov.optimize.worker")
 MOST_LINE_BYTES = 1 << 27
@@ -42,6 +43,7 @@ class Told:
     done: int
     total: int | None
     step: str
+    figures: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Children:
     logs: Path
     sandbox: bool = True
     threads: int = 1
+    crew: Crew = field(default_factory=Crew)
 
     async def run(self, task: Task) -> AsyncGenerator[Told | Done, None]:
         """What the job tells, and last what it gives. Raises what it raises, and WorkerDied where it ends otherwise."""
@@ -71,8 +74,9 @@ class Children:
         finally:
             os.close(handle)
         try:
-            async for event in self._talk(process, task, log):
-                yield event
+            with self.crew.member(process.pid):
+                async for event in self._talk(process, task, log):
+                    yield event
         finally:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
@@ -102,7 +106,7 @@ class Children:
             if "result" in table:
                 yield Done(table["result"])
                 return
-            yield Told(table["done"], table["total"], table["step"])
+            yield Told(table["done"], table["total"], table["step"], table["figures"])
         await process.wait()
         why = ending(process.returncode)
         raise WorkerDied(f"the work stopped: {why}", hint=f"llama.cpp's own words are in {log}")

@@ -28,7 +28,7 @@ from domov.optimize.quantize import Workshop
 from domov.optimize.questions import LANGUAGES, Question
 from domov.optimize.texts import Text
 from domov.store.download import check_room
-from domov.store.models import Model, now
+from domov.store.models import Model, Models, now
 
 CHUNKS = 16  # of 512 tokens, half of them scored
 EFFORT = Effort(prompt_tokens=(512,), answer_tokens=64, clients=1, rounds=3)
@@ -60,8 +60,7 @@ async def evaluate(
 ) -> AsyncGenerator[Progress | Warned | Card, None]:
     """How it gets on, and last the card. Raises BadInput for a text that is too short, or for another tokenizer."""
     for model in filter(None, (exam.model, exam.parent)):
-        if model.shape().task != "chat":
-            raise BadInput(f"{model.name} writes no text: it can't be judged so", hint="choose a model for chat")
+        check_writes(model)
     notes, parent, own, answers = list(_notes(exam)), [], [], []  # type: ignore[var-annotated]
     for note in notes:
         yield Warned(note)
@@ -83,7 +82,13 @@ async def evaluate(
         yield Progress(f"{exam.model.name}: measuring its speed")
         speed = await measured(open_engine(exam.model), exam.model.name)
     found = {"answers": answers[0] if answers else (), "speed": speed, "notes": tuple(notes)}
-    yield _card(exam, shop, machine, own[0], parent[0] if parent else None, **found)
+    yield card_of(exam, shop, machine, own[0], parent[0] if parent else None, **found)
+
+
+def check_writes(model: Model) -> None:
+    """Raises BadInput for a model that makes vectors or ranks."""
+    if model.shape().task != "chat":
+        raise BadInput(f"{model.name} writes no text: it can't be judged so", hint="choose a model for chat")
 
 
 async def passed(steps: AsyncGenerator[Any, None], results: list[Any]) -> AsyncGenerator[Progress | Warned, None]:
@@ -125,7 +130,7 @@ async def score(
             if isinstance(event, Done):
                 yield Scored(**event.result)
             else:
-                yield Progress(f"{model.name}: {event.step}", event.done, event.total, "tokens")
+                yield Progress(f"{model.name}: {event.step}", event.done, event.total, "tokens", event.figures)
 
 
 async def _answers(
@@ -172,6 +177,13 @@ def _estimate(figure: Figure) -> figures.Estimate:
     return figures.Estimate(figure.median, figure.lowest, figure.highest)
 
 
+def parent_of(model: Model, models: Models) -> Model | None:
+    """The model that this one was made of, if it is here under its name still."""
+    lineage = model.manifest.lineage
+    parent = models.find(lineage.parent) if lineage else None
+    return parent if parent and lineage and parent.manifest.digest == lineage.parent_digest else None
+
+
 def keep(card: Card, model: Model, shop: Workshop) -> Model | None:
     """Writes the card into the model's manifest; None for a file without a name, which has none."""
     if not model.manifest.digest:
@@ -181,7 +193,7 @@ def keep(card: Card, model: Model, shop: Workshop) -> Model | None:
 
 def _notes(exam: Examination) -> Iterator[str]:
     lineage = exam.model.manifest.lineage
-    if lineage and lineage.data_digest == exam.text.digest:
+    if lineage and exam.text.digest in (lineage.data_digest, lineage.training_digest):
         yield SAME_TEXT
 
 
@@ -201,7 +213,8 @@ def _room(exam: Examination, folder: Path) -> Iterator[Path]:
         shutil.rmtree(inside, ignore_errors=True)
 
 
-def _card(exam: Examination, shop: Workshop, machine: str, own: Scored, parent: Scored | None, **more: Any) -> Card:
+def card_of(exam: Examination, shop: Workshop, machine: str, own: Scored, parent: Scored | None, **more: Any) -> Card:
+    """The card that these scores make."""
     return Card(
         date=now(),
         machine=machine,

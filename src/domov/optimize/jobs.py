@@ -9,7 +9,7 @@ import numpy as np
 from domov.errors import BadInput
 from domov.optimize import quantizing
 from domov.optimize.collecting import Collected, long_enough, spread, started
-from domov.optimize.llama import Llama
+from domov.optimize.llama import Llama, vocabulary_of
 from domov.optimize.measuring import CHUNK_TOKENS, Record, Scores, log_likelihoods
 from domov.optimize.native import Floats, library
 from domov.optimize.questions import is_right
@@ -53,6 +53,24 @@ def _importance(told: Table, tell: Telling) -> Any:
     return {"tokens": len(chunks) * CHUNK_TOKENS, "tensors": len(found.sums)}
 
 
+def _tokens(told: Table, tell: Telling) -> Any:
+    """Writes a text, or prompts with their answers, as the numbers of its tokens, and how much each of these counts."""
+    vocabulary = vocabulary_of(Path(told["model"]))
+    tokens: list[int] = []
+    counts: list[float] = []
+    for number, (prompt, answer, weight) in enumerate(told["texts"]):
+        tell(number, len(told["texts"]), step="reading the data")
+        before = vocabulary.tokens(prompt, special=True) if prompt else []
+        after = vocabulary.tokens(answer, first=not before)
+        ends = [vocabulary.last_token] if prompt and vocabulary.last_token is not None else []
+        tokens += [*before, *after, *ends]
+        counts += [0.0] * len(before) + [weight] * (len(after) + len(ends))
+    first = -1 if vocabulary.first_token is None else vocabulary.first_token
+    arrays = {"tokens": np.array(tokens, np.int32), "counts": np.array(counts, np.float32), "first": np.array(first)}
+    np.savez(told["target"], **arrays)  # type: ignore[arg-type]
+    return {"tokens": len(tokens)}
+
+
 def _score(told: Table, tell: Telling) -> Any:
     """Scores a text, and keeps the likelihoods or holds them against kept ones."""
     llama = Llama(Path(told["model"]), context_tokens=CHUNK_TOKENS, threads=told["threads"])
@@ -68,7 +86,7 @@ def _score(told: Table, tell: Telling) -> Any:
     keep = Record(Path(told["keep"]), vocabulary=llama.vocabulary_size, mode="wb") if told["keep"] else None
     parent = Record(Path(told["parent"]), vocabulary=llama.vocabulary_size, mode="rb") if told["parent"] else None
     for number, chunk in enumerate(chunks):
-        tell(number * CHUNK_TOKENS, len(chunks) * CHUNK_TOKENS, step="reading the text")
+        tell(number * CHUNK_TOKENS, len(chunks) * CHUNK_TOKENS, step="reading the text", **scores.so_far())
         logits = llama.read([started(chunk, llama.first_token)], [CHUNK_TOKENS // 2])
         scores.add(logits[:-1], chunk[CHUNK_TOKENS // 2 + 1 :], keep=keep, parent=parent)
     for record in filter(None, (keep, parent)):
@@ -130,6 +148,7 @@ def _sound(told: Table, tell: Telling) -> Any:
 JOBS: dict[str, Job] = {
     "quantize": _quantize,
     "importance": _importance,
+    "tokens": _tokens,
     "score": _score,
     "answer": _answer,
     "sound": _sound,

@@ -177,6 +177,53 @@ class Node:
 Watcher = Callable[[Node, bool], bool]  # (node, whether it is only asked about) -> whether it is wanted, or go on
 
 
+class Vocabulary:
+    """How a model reads texts."""
+
+    def __init__(self, native: Library, model: ctypes.c_void_p) -> None:
+        self._native = native
+        self._pointer = P(native.call("llama_model_get_vocab", P, model))
+        self.size = int(native.call("llama_vocab_n_tokens", I32, self._pointer))
+
+    @property
+    def first_token(self) -> int | None:
+        """What every text begins with, for models that want one."""
+        wants = self._native.call("llama_vocab_get_add_bos", BOOL, self._pointer)
+        return int(self._native.call("llama_vocab_bos", I32, self._pointer)) if wants else None
+
+    @property
+    def last_token(self) -> int | None:
+        """What ends an answer."""
+        for name in ("llama_vocab_eot", "llama_vocab_eos"):
+            if (token := int(self._native.call(name, I32, self._pointer))) >= 0:
+                return token
+        return None
+
+    def tokens(self, text: str, *, first: bool = True, special: bool = False) -> list[int]:
+        """As llama.cpp reads a text.
+
+        first    with the token that every text begins with
+        special  read `<|im_end|>` and its like as the tokens that they name
+        """
+        content = text.encode()
+        room = len(content) + 16
+        out = (I32 * room)()
+        flags = BOOL(first), BOOL(special)
+        count = self._native.call("llama_tokenize", I32, self._pointer, content, len(content), out, room, *flags)
+        return list(out[:count])
+
+
+def vocabulary_of(path: Path) -> Vocabulary:
+    """The vocabulary alone, without the weights. Raises BadModelFile where llama.cpp refuses the file."""
+    native = Library()
+    model, _ = native.defaults()
+    model.vocab_only = True
+    found = native.call("llama_model_load_from_file", P, str(path).encode(), model)
+    if not found:
+        raise BadModelFile("llama.cpp refused the model's tokenizer")
+    return Vocabulary(native, P(found))
+
+
 class Llama:
     """One model with one context."""
 
@@ -205,8 +252,8 @@ class Llama:
         self._watch = OnNode(lambda node, ask, _: watch(Node(self.native, node), ask)) if watch else OnNode()
         context.cb_eval = self._watch
         self._context = self._made("llama_init_from_model", self._model, context)
-        self._vocabulary = P(self.native.call("llama_model_get_vocab", P, self._model))
-        self.vocabulary_size = int(self.native.call("llama_vocab_n_tokens", I32, self._vocabulary))
+        vocabulary = Vocabulary(self.native, self._model)
+        self.vocabulary_size, self.first_token, self.tokens = vocabulary.size, vocabulary.first_token, vocabulary.tokens
         self._memory = P(self.native.call("llama_get_memory", P, self._context))
 
     def _made(self, name: str, *arguments: Any) -> Any:
@@ -214,22 +261,6 @@ class Llama:
         if not found:
             raise BadModelFile("llama.cpp refused the model: too little memory, or a kind that it does not know")
         return P(found)
-
-    @property
-    def first_token(self) -> int | None:
-        """What every text begins with, for models that want one."""
-        wants = self.native.call("llama_vocab_get_add_bos", BOOL, self._vocabulary)
-        return int(self.native.call("llama_vocab_bos", I32, self._vocabulary)) if wants else None
-
-    def tokens(self, text: str, *, first: bool = True) -> list[int]:
-        """As llama.cpp reads a text; `first`: with the token that every text begins with."""
-        content = text.encode()
-        room = len(content) + 16
-        out = (I32 * room)()
-        count = self.native.call(
-            "llama_tokenize", I32, self._vocabulary, content, len(content), out, room, BOOL(first), BOOL(False)
-        )
-        return list(out[:count])
 
     def read(self, texts: Sequence[Sequence[int]], wanted: Sequence[int]) -> Floats:
         """The logits after some tokens of each text, read from its beginning: (rows, vocabulary).

@@ -4,6 +4,8 @@ As llama.cpp's perplexity tool: pieces of 512 tokens, each read alone, of which 
 likelihoods are kept in 16 bits: whole steps of 16 / 65535 below the likeliest. Source: tools/perplexity/perplexity.cpp.
 """
 
+import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,6 +69,13 @@ class Scores:
     losses: list[float] = field(default_factory=list)
     divergences: list[float] = field(default_factory=list)  # Kullback-Leibler, parent to this model, in nats
     same_top: list[bool] = field(default_factory=list)
+
+    def so_far(self) -> dict[str, float]:
+        """What a curve shows of it while it grows."""
+        if not self.losses:
+            return {}
+        found = {"perplexity": math.exp(min(700.0, statistics.fmean(self.losses)))}
+        return found | ({"divergence": statistics.fmean(self.divergences)} if self.divergences else {})
 
     def add(self, logits: Floats, following: Sequence[int], *, keep: Record | None, parent: Record | None) -> None:
         """Scores the rows of one piece."""

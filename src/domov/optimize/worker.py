@@ -17,10 +17,11 @@ from typing import Any
 
 from domov.engine.sandbox import confine, die_with_parent
 from domov.engine.worker import LIBRARIES, OWN_PROC
-from domov.errors import DomovError
+from domov.errors import DomovError, EngineUnavailable
 from domov.files import disk_error
 
 TELL_SECONDS = 0.1
+INSTALL = "pip install 'domov[workshop]'"
 Table = dict[str, Any]
 
 
@@ -31,10 +32,11 @@ class Telling:
     write: Callable[[Table], None]
     _next: float = 0.0
 
-    def __call__(self, done: int, total: int | None = None, *, step: str = "") -> None:
+    def __call__(self, done: int, total: int | None = None, *, step: str = "", **figures: float) -> None:
+        """figures  numbers of this moment, for a curve"""
         if (moment := time.monotonic()) >= self._next or done == total:
             self._next = moment + TELL_SECONDS
-            self.write({"done": done, "total": total, "step": step})
+            self.write({"done": done, "total": total, "step": step, "figures": figures})
 
 
 Job = Callable[[Table, Telling], Any]
@@ -77,7 +79,13 @@ def _job(name: str) -> Job:
     """The job of that name; its native parts are loaded before the walls go up."""
     from domov.optimize import jobs
 
-    return jobs.JOBS[name]
+    if name in jobs.JOBS:
+        return jobs.JOBS[name]
+    try:
+        from domov.optimize import torch_jobs
+    except ImportError as error:
+        raise EngineUnavailable(f"PyTorch can't be loaded: {error}", hint=INSTALL) from error
+    return torch_jobs.JOBS[name]
 
 
 if __name__ == "__main__":

@@ -192,3 +192,8 @@ def _check(wishes: Wishes) -> None:
         raise BadOption("a plan takes no negative numbers, and at least one slot")
     if wishes.slots > MOST_SLOTS or wishes.context_tokens > MOST_CONTEXT_TOKENS:
         raise BadOption(f"at most {MOST_SLOTS} slots and {MOST_CONTEXT_TOKENS} tokens")
+
+
+def a_few(plans: list[Plan]) -> list[Plan]:
+    """The first, one in the middle and the last: a file that can't be loaded at all should not be tried ten times."""
+    return [plans[n] for n in sorted({0, len(plans) // 2, len(plans) - 1})] if plans else []

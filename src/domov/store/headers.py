@@ -5,13 +5,14 @@ Here: from its file. In the catalogue: from published figures, without a connect
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domov.errors import NoSuchModel
 from domov.outbound import Outbound
 from domov.store import blueprint
 from domov.store.catalogue import Entry
 from domov.store.gguf import Header
+from domov.store.huggingface import Listed, Repository, look_up, search
 from domov.store.models import Models
 from domov.store.names import HubName, LocalName, parse
 from domov.store.recipe import RECIPES, retyped
@@ -57,6 +58,19 @@ class Headers:
         async with self._outbound() as outbound:
             header = await remote_header(outbound, hub, endpoint=self._endpoint, token=self._token)
         return Found(text, header, f"the header of its file at {hub}")
+
+    async def repository(self, name: HubName) -> tuple[Repository, Header]:
+        """What a hub has of a model, and the header of one of its files. Raises as `find` does."""
+        async with self._outbound() as outbound:
+            found = await look_up(outbound, name, endpoint=self._endpoint, token=self._token)
+            asked = replace(name, quant=None)
+            header = await remote_header(outbound, asked, endpoint=self._endpoint, token=self._token, repository=found)
+        return found, header
+
+    async def search(self, text: str, *, count: int) -> list[Listed]:
+        """Repositories on the hub. Raises DownloadFailed or Offline."""
+        async with self._outbound() as outbound:
+            return await search(outbound, text, endpoint=self._endpoint, token=self._token, count=count)
 
 
 def typed(header: Header, entry: Entry) -> Header:

@@ -1,6 +1,7 @@
 """Models from Hugging Face, or a mirror that speaks its protocol.
 
     GET {endpoint}/api/models/{user}/{repo}?blobs=true   files with size and sha256
+    GET {endpoint}/api/models?search=…&filter=gguf       repositories, those fetched most first
     GET {endpoint}/{user}/{repo}/resolve/{commit}/{file} the bytes, by ranges; redirects to another host
 
 The token goes to the endpoint's host alone. Names that the hub sends are shown and put into addresses, never
@@ -14,10 +15,10 @@ from urllib.parse import quote
 
 import orjson
 
-from domov.errors import DownloadFailed, NoSuchModel
+from domov.errors import BadName, DownloadFailed, NoSuchModel
 from domov.outbound import Outbound, check_status, read_body
 from domov.store.download import Wanted
-from domov.store.names import HubName, shown
+from domov.store.names import HubName, parse, shown
 
 MOST_LISTING_BYTES = 16 << 20
 # Without a wish, the first of these that a repository has: small enough for most machines, and little lost.
@@ -43,6 +44,54 @@ class Repository:
     commit: str
     licence: str
     files: tuple[HubFile, ...]  # the models in it: no projectors, no other formats
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A repository as a search gives it."""
+
+    name: str  # hf.co/user/repo
+    licence: str
+    downloads: int  # of the last month
+    likes: int
+    updated: str
+    gated: bool  # its makers want to know who fetches it
+    quantizations: tuple[str, ...]
+
+
+async def search(outbound: Outbound, text: str, *, endpoint: str, token: str | None, count: int) -> list[Listed]:
+    """The repositories with GGUF files that a text finds. Raises DownloadFailed or Offline."""
+    query = f"search={quote(text)}&filter=gguf&sort=downloads&direction=-1&limit={count}&full=true"
+    url = f"{endpoint.rstrip('/')}/api/models?{query}"
+    async with outbound.get(url, reason="search models", token=token) as response:
+        check_status(response, wanted="a search for models")
+        return read_search(await read_body(response, most_bytes=MOST_LISTING_BYTES, wanted="a search for models"))
+
+
+def read_search(body: bytes) -> list[Listed]:
+    """The hub's answer to a search; what has no name that can be fetched is left out. Raises DownloadFailed."""
+    try:
+        rows = orjson.loads(body)
+        return [found for row in rows if (found := _listed(row))]
+    except (orjson.JSONDecodeError, AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+        raise DownloadFailed("the hub's answer to a search can't be read", hint="check HF_ENDPOINT") from error
+
+
+def _listed(row: dict[str, Any]) -> Listed | None:
+    try:
+        name = parse(f"hf.co/{row['id']}")
+    except BadName:
+        return None
+    files = [_file(sibling) for sibling in row.get("siblings") or [] if _is_model(str(sibling["rfilename"]))]
+    return Listed(
+        name=str(name),
+        licence=_licence(row),
+        downloads=int(row.get("downloads") or 0),
+        likes=int(row.get("likes") or 0),
+        updated=shown(str(row.get("lastModified") or row.get("createdAt") or "")),
+        gated=bool(row.get("gated")),
+        quantizations=tuple(dict.fromkeys(file.quant for file in files if file.quant)),
+    )
 
 
 async def find(
@@ -95,9 +144,14 @@ def read_listing(body: bytes, *, label: str) -> Repository:
     return Repository(commit, licence, files)
 
 
+def whole_files(repository: Repository) -> list[HubFile]:
+    """Those that are a model each, and no part of one."""
+    return [f for f in repository.files if not re.search(r"-\d{5}-of-\d{5}\.gguf$", f.name)]
+
+
 def choose(repository: Repository, name: HubName) -> HubFile:
     """The model file for the quantization wished, or the first preferred one. Raises NoSuchModel."""
-    whole = [f for f in repository.files if not re.search(r"-\d{5}-of-\d{5}\.gguf$", f.name)]
+    whole = whole_files(repository)
     wishes = [name.quant.upper()] if name.quant else list(PREFERRED)
     for wish in wishes:
         if found := [f for f in whole if wish in (f.quant, f.name.upper())]:

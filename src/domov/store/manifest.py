@@ -25,11 +25,15 @@ class Lineage:
 
     parent: str  # its name then
     parent_digest: str  # sha256:…
-    how: str  # "quantize" or "shrink"
+    how: str  # "quantize", "shrink", "prune" or "distill"
     recipe: str  # in words
     engine: str  # the build whose functions did it
     data: str = ""  # the text that it was tuned on; empty: none
     data_digest: str = ""
+    training: str = ""  # the texts that it was trained on; empty: none
+    training_digest: str = ""
+    teacher: str = ""  # the model that it was trained after, where that is not its parent
+    teacher_digest: str = ""
     notes: tuple[str, ...] = ()  # what to know before one trusts it
 
 

@@ -63,6 +63,7 @@ class Puller:
     ) -> None:
         self.models, self.outbound = models, outbound
         self.hf_endpoint, self.hf_token, self.pip_settings = hf_endpoint, hf_token, pip_settings
+        self.parts: set[str] = set()  # the files that pulls have used on their way
 
     async def pull(self, text: str, *, on_progress: OnProgress, rename: str | None = None, copy: bool = False) -> Model:
         """Fetches the model that `text` names; one that is already here is left as it is.
@@ -294,7 +295,9 @@ class Puller:
 
     def _partial(self, key: str, ending: str) -> Path:
         """Where the download of that thing lies: always the same place, and no part of it is somebody's text."""
-        return self.models.partial / (hashlib.sha256(key.encode()).hexdigest()[:32] + ending)
+        path = self.models.partial / (hashlib.sha256(key.encode()).hexdigest()[:32] + ending)
+        self.parts.add(str(path))
+        return path
 
     @asynccontextmanager
     async def _alone(self, source: str, on_progress: OnProgress) -> AsyncIterator[None]:

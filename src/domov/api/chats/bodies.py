@@ -10,6 +10,7 @@ from domov.api.documents import Names
 from domov.api.errors import validation_error
 from domov.api.openai.chat import ChatBody
 from domov.api.openai.fields import TextBody
+from domov.chats.prompting import NOTE_DEPTH_TOKENS, SCAN_TOKENS
 from domov.errors import BadRequest
 
 MOST_TEXT_CHARACTERS = 4_000_000  # of a message: more than any model reads
@@ -27,6 +28,32 @@ OPTIONS |= {"thinking_budget_tokens", "chat_template_kwargs", "json_schema", "th
 OPTIONS -= {"model", "stream", "stream_options", "n", "conversation", "private", "return_progress", "priority"}
 
 
+Phrases = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100)]
+
+
+class WorldEntry(BaseModel):
+    """Something about the world of a story, told when one of its keys stands in the text."""
+
+    model_config = ConfigDict(extra="allow")
+    keys: Phrases = []
+    text: Annotated[str, Field(max_length=20_000)] = ""
+    also: Phrases = []
+    constant: bool = False
+    enabled: bool = True
+
+
+class StorySettings(BaseModel):
+    """What a story has beside its text."""
+
+    model_config = ConfigDict(extra="allow")
+    memory: Annotated[str, Field(max_length=200_000)] = ""
+    note: Annotated[str, Field(max_length=20_000)] = ""
+    note_depth: Annotated[int, Field(ge=0, le=100_000)] = NOTE_DEPTH_TOKENS
+    world: Annotated[list[WorldEntry], Field(max_length=1000)] = []
+    scan_tokens: Annotated[int, Field(ge=0, le=100_000)] = SCAN_TOKENS
+    alternatives: Annotated[int, Field(ge=0, le=20)] = 6
+
+
 class Settings(BaseModel):
     """What holds for all answers of a chat. More fields are kept and given back: they are the caller's own."""
 
@@ -37,6 +64,7 @@ class Settings(BaseModel):
     tools: bool | Names = []  # of these servers; not in answers from documents
     assistant: Name | None = None
     title: Literal["words", "auto"] = "words"
+    story: StorySettings | None = None
 
 
 class NewChat(BaseModel):
@@ -81,6 +109,15 @@ class AnotherAnswer(BaseModel):
 
 class GoOn(BaseModel):
     options: Options = {}
+
+
+class WriteOn(BaseModel):
+    model: Name | None = None
+    options: Options = {}
+
+
+class NewText(BaseModel):
+    text: Text
 
 
 class ChangedMessage(BaseModel):

@@ -16,7 +16,7 @@ from domov.api.chats.bodies import NewMessage, Options
 from domov.api.models import engine_of
 from domov.app import App
 from domov.chats import titles
-from domov.chats.answering import Answering, Live
+from domov.chats.answering import Answering, Live, Made, Then, nothing
 from domov.chats.attached import Attachments
 from domov.chats.chats import Chats
 from domov.chats.records import Chat, Table, Turn, new_id
@@ -120,12 +120,12 @@ class Room:
     async def ask(self, id: str, message: NewMessage) -> tuple[Turn, list[Live]]:
         """Keeps a question, and has it answered, by several models at the same time where several are named."""
         chat = await asyncio.to_thread(self.chat, id)
-        preset = await asyncio.to_thread(self._preset, chat)
-        models = message.models or [self._model(chat, preset, None)]
+        preset = await asyncio.to_thread(self.preset, chat)
+        models = message.models or [self.model(chat, preset, None)]
         question = await asyncio.to_thread(self._keep_question, chat, message)
         answers = []
         for model in dict.fromkeys(models):
-            asked = Question(chat, await self._path(chat, question.id), model, message.options, preset)
+            asked = Question(chat, await self.path(chat, question.id), model, message.options, preset)
             answers.append(await self._begin(asked, question.id))
         await self._show(chat, answers[0].turn.id)
         return question, answers
@@ -164,9 +164,9 @@ class Room:
         if question.role != "user":
             raise BadRequest(f"{message[:100]} is no question", hint="name the message that is to be answered")
         chat = await asyncio.to_thread(self.chat, id)
-        preset = await asyncio.to_thread(self._preset, chat)
-        path = await self._path(chat, question.id)
-        asked = Question(chat, path, self._model(chat, preset, model), options, preset)
+        preset = await asyncio.to_thread(self.preset, chat)
+        path = await self.path(chat, question.id)
+        asked = Question(chat, path, self.model(chat, preset, model), options, preset)
         live = await self._begin(asked, question.id)
         await self._show(chat, live.turn.id)
         return live
@@ -180,9 +180,10 @@ class Room:
             raise BadRequest(f"{message[:100]} has no answer to go on with", hint="ask for another answer instead")
         if turn.about.get("references"):
             raise BadRequest("an answer from documents is not gone on with", hint="ask for another answer instead")
-        preset = await asyncio.to_thread(self._preset, chat)
-        model = self._model(chat, preset, turn.model)
-        asked = Question(chat, await self._path(chat, turn.id), model, options, preset, goes_on=True)
+        preset = await asyncio.to_thread(self.preset, chat)
+        asked = Question(
+            chat, await self.path(chat, turn.id), self.model(chat, preset, turn.model), options, preset, goes_on=True
+        )
         await asyncio.to_thread(understood, asked, self.attachments(temporary=chat.temporary))
         begun = replace(turn, status="running", about={k: v for k, v in turn.about.items() if k != "error"})
         await asyncio.to_thread(self.kept(id).turns.change, begun)
@@ -201,10 +202,10 @@ class Room:
             return live.table()
         return turn.table()
 
-    async def _path(self, chat: Chat, leaf: str) -> list[Turn]:
+    async def path(self, chat: Chat, leaf: str | None) -> list[Turn]:
         return path_to(await asyncio.to_thread(self.kept(chat.id).turns.of, chat.id), leaf)
 
-    def _preset(self, chat: Chat) -> Table:
+    def preset(self, chat: Chat) -> Table:
         """What the chat's assistant says; nothing where it is gone."""
         if not (id := chat.settings.get("assistant")):
             return {}
@@ -212,7 +213,7 @@ class Room:
             return self.domov.assistants.get(id, owner=current().owner).about
         return {}
 
-    def _model(self, chat: Chat, preset: Table, named: str | None) -> str:
+    def model(self, chat: Chat, preset: Table, named: str | None) -> str:
         model = named or chat.model or preset.get("model")
         if not model:
             raise BadRequest("no model is named", hint="put its name into the request, or into the chat's `model`")
@@ -233,11 +234,13 @@ class Room:
         return self._run(asked, turn)
 
     def _run(self, asked: Question, turn: Turn) -> Live:
+        attachments = self.attachments(temporary=asked.chat.temporary)
+        return self.run(asked.chat, turn, answer(self.domov, asked, attachments), then=partial(self._entitle, asked))
+
+    def run(self, chat: Chat, turn: Turn, made: Made, *, then: Then = nothing) -> Live:
         """The work counts as the caller's, whose limits hold for it, also when the request is over."""
-        chats, attachments = self.kept(asked.chat.id), self.attachments(temporary=asked.chat.temporary)
-        made = answer(self.domov, asked, attachments)
         with acting_for(self.domov.access.caller_of(current().owner)):
-            return self.answering.begin(chats.turns, turn, made, then=partial(self._entitle, asked))
+            return self.answering.begin(self.kept(chat.id).turns, turn, made, then=then)
 
     def _entitle(self, asked: Question, live: Live) -> None:
         """Has the model name a chat after its first answer, where that is wanted."""

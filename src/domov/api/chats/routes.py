@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from domov.access.callers import current
 from domov.api.answers import json_response
-from domov.api.chats import assistants, attaching, exporting, importing, turns
+from domov.api.chats import assistants, attaching, exporting, importing, stories, turns
 from domov.api.chats.bodies import ChangedChat, Forked, NewChat, given
 from domov.api.chats.room import Room
 from domov.app import App
@@ -38,6 +38,7 @@ def router(domov: App, room: Room) -> APIRouter:
     routes.include_router(importing.router(room))
     _add_chats(routes, room)
     routes.include_router(turns.router(room))
+    routes.include_router(stories.router(room))
     routes.include_router(attaching.router(room))
     routes.include_router(assistants.router(domov))
     return routes

@@ -8,12 +8,13 @@ from fastapi.responses import Response
 from domov.api.answers import json_response
 from domov.api.disconnect import unless_disconnected
 from domov.api.lmstudio import chat, describing, loading, sdk, v0
-from domov.api.lmstudio.downloads import DownloadBody, Downloads, wanted
+from domov.api.lmstudio.downloads import DownloadBody, job_table, start, wanted
 from domov.api.lmstudio.errors import refusal
 from domov.api.lmstudio.request import ChatBody
 from domov.api.models import installed
 from domov.api.openai import vectors
 from domov.app import App
+from domov.errors import NoSuchDownload
 
 
 def router(domov: App) -> APIRouter:
@@ -51,20 +52,21 @@ def _v1(domov: App) -> APIRouter:
 
 
 def _downloads(domov: App) -> APIRouter:
-    routes, jobs = APIRouter(prefix="/api/v1/models/download"), Downloads(domov)
+    routes = APIRouter(prefix="/api/v1/models/download")
 
     @routes.post("")
     async def download(body: DownloadBody) -> dict[str, Any]:
         """Fetches a model in the background."""
-        job = await jobs.start(wanted(body))
-        return job.table() if job else {"status": "already_downloaded"}
+        job = await start(domov, wanted(body))
+        return job_table(job) if job else {"status": "already_downloaded"}
 
     @routes.get("/status/{job_id}")
     async def status(job_id: str) -> Response:
         """How far a download is."""
-        if job := jobs.get(job_id):
-            return json_response(job.table())
-        return refusal(404, f"no such job: {job_id[:100]}; jobs end with the server", kind="job_not_found")
+        try:
+            return json_response(job_table(await domov.downloads.get(job_id)))
+        except NoSuchDownload:
+            return refusal(404, f"no such job: {job_id[:100]}", kind="job_not_found")
 
     return routes
 

@@ -1,0 +1,43 @@
+"""What running models drew, divided among the requests that ran: equally, for the time that they ran together.
+
+The whole of what the counters tell counts, the machine's rest with it; without counters nothing is told, and nothing is
+ever estimated here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class _Since:
+    share: float
+    gaps: int
+
+
+class Energy:
+    def __init__(self, read: Callable[[], float | None]) -> None:
+        """read  joules since any fixed moment; None: they can't be read"""
+        self._read = read
+        self._running: dict[int, _Since] = {}
+        self._share = 0.0  # joules that one request would have had if it had run all the time
+        self._gaps = 0  # times at which nothing could be read
+        self._last: float | None = None
+
+    def begin(self, number: int) -> None:
+        """A request begins; its number is its own."""
+        self._take()
+        self._running[number] = _Since(self._share, self._gaps)
+
+    def end(self, number: int) -> float | None:
+        """Its share, in joules; None where it is not known."""
+        self._take()
+        since = self._running.pop(number, None)
+        return self._share - since.share if since and since.gaps == self._gaps else None
+
+    def _take(self) -> None:
+        now = self._read()
+        if now is None:
+            self._gaps += 1
+        elif self._last is not None and self._running:
+            self._share += max(0.0, now - self._last) / len(self._running)
+        self._last = now
