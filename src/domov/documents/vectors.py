@@ -81,7 +81,8 @@ class Matrix:
         kept = ~np.isin(self.ids, ids)
         if kept.all():
             return self
-        signs, lengths = (None if each is None else each[kept] for each in (self.signs, self.lengths))
+        signs = None if self.signs is None else self.signs[kept]
+        lengths = None if self.lengths is None else self.lengths[kept]
         return Matrix(self.ids[kept], self.values[kept], self.scales[kept], signs, self.mean, lengths)
 
     def _by_signs(self, wanted: NDArray[np.float32], rows: NDArray[np.int64] | None) -> NDArray[np.int64]:
