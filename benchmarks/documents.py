@@ -14,7 +14,7 @@ import tempfile
 import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from benchmarks import manual_pages, python_modules
@@ -97,6 +97,14 @@ async def indexed(corpus: Corpus, folder: Path, embedder: Embedder) -> tuple[Ret
     return Retriever(index), {int(n): str(digest) for n, digest in index.ask("SELECT id, digest FROM content")}
 
 
+def without_common(retriever: Retriever) -> Retriever:
+    """One that compares vectors as they are."""
+    plain_cosines, matrix = Retriever(retriever.index), retriever.matrix()
+    plain_cosines.matrix()
+    plain_cosines._matrix = replace(matrix, lengths=None) if matrix else None
+    return plain_cosines
+
+
 def ranked_by(retriever: Retriever, names: Mapping[int, str], weights: Mapping[str, float]) -> Rank:
     def rank(question: str, vector: Sequence[float]) -> list[str]:
         wanted = None if weights.get("meaning") == 0 else vector
@@ -153,9 +161,11 @@ async def compare(corpus: Corpus, embedder: Embedder, folder: Path) -> list[Scor
     vectors = await embedder.passages([text for _, text in chunks])
     docs = local_docs(chunks, {text: v for (_, text), v in zip(chunks, vectors, strict=True)})
     scores = []
+    plain_cosines = without_common(retriever)
     for title, pairs in corpus.questions.items():
         for method, weights in METHODS.items():
-            scores.append(score(title, method, pairs, asked, ranked_by(retriever, names, weights)))
+            asked_of = plain_cosines if method == "vectors alone" else retriever
+            scores.append(score(title, method, pairs, asked, ranked_by(asked_of, names, weights)))
         scores.append(score(title, "GPT4All's method", pairs, asked, docs.pages))
     return scores
 

@@ -30,7 +30,7 @@ RANKED_PASSAGES = 10_000  # by words: about 10 ms on a quiet machine
 STALE = 1.5  # times as many passages as when their words were counted
 TITLE_WEIGHT = 3.0  # of a word in a heading, where one in the text is 1
 # How much a list's ranks count. Measured in benchmarks/documents.py, docs/log.md.
-WEIGHTS: Mapping[str, float] = {"words": 0.5, "meaning": 1.0, "names": 0.5}
+WEIGHTS: Mapping[str, float] = {"words": 0.35, "meaning": 1.0, "names": 0.5}
 
 
 @dataclass(frozen=True, slots=True)
