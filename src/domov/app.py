@@ -1,4 +1,4 @@
-"""The composition root: the only file that builds concrete objects.
+"""The composition root: with `kept.py`, which it takes in, the only file that builds concrete objects.
 
 Commands and dialects get an App and use what is in it; nothing above this file says `Outbound(...)`.
 """
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 
 from domov import config
-from domov.config import ALL_MODELS, Config
+from domov.config import ALL_MODELS
 from domov.engine import calibration
 from domov.engine.adapting import Adapting
 from domov.engine.calibration import Conditions, Tuning
@@ -40,6 +40,7 @@ from domov.hardware.load import limited_group, read_load
 from domov.hardware.machine import Machine
 from domov.hardware.memory import read_memory
 from domov.hardware.survey import NO_CARDS, Found, find_cards, may_have_cards, survey
+from domov.kept import Kept
 from domov.meter.meter import Meter
 from domov.optimize import texts
 from domov.optimize.child import Children
@@ -65,13 +66,6 @@ from domov.types import Happening, ModelNoted, Overflow, Spent
 
 if TYPE_CHECKING:
     from domov.access.access import Access
-    from domov.batches.files import Files
-    from domov.batches.jobs import Jobs
-    from domov.chats.answers import Answers
-    from domov.chats.assistants import Assistants
-    from domov.chats.attached import Attachments
-    from domov.chats.chats import Chats
-    from domov.database import Database
     from domov.documents.embedding import Embedder
     from domov.documents.library import Documents
     from domov.store.downloads import Downloads
@@ -80,61 +74,10 @@ MOST_NOTES = 1000  # of plans
 
 
 @dataclass(frozen=True)
-class App:
-    config: Config
-
+class App(Kept):
     @cached_property
     def models(self) -> Models:
         return Models(self.config.models, catalogue.load())
-
-    @cached_property
-    def database(self) -> "Database":
-        """What is kept in domov.db, opened at its first use. Raises HomeUnusable, DiskFull, Broken."""
-        from domov.database import open_database  # slow to import, and many commands need no database
-
-        return open_database(self.config.database)
-
-    @cached_property
-    def answers(self) -> "Answers":
-        from domov.chats.answers import Answers
-
-        return Answers(self.database)
-
-    @cached_property
-    def chats(self) -> "Chats":
-        """The conversations that are kept."""
-        from domov.chats.chats import Chats
-        from domov.chats.search import prepared
-
-        return Chats(self.database, prepared(self.database))
-
-    @cached_property
-    def temporary_chats(self) -> "Chats":
-        """Those that are in memory alone."""
-        from domov.chats.chats import Chats
-        from domov.chats.search import prepared
-        from domov.database import open_memory
-
-        memory = open_memory()
-        return Chats(memory, prepared(memory), temporary=True)
-
-    @cached_property
-    def attachments(self) -> "Attachments":
-        from domov.chats.attached import Attachments, Folder
-
-        return Attachments(self.database, Folder(self.config.attachments))
-
-    @cached_property
-    def temporary_attachments(self) -> "Attachments":
-        from domov.chats.attached import Attachments, Memory
-
-        return Attachments(self.temporary_chats.database, Memory())
-
-    @cached_property
-    def assistants(self) -> "Assistants":
-        from domov.chats.assistants import Assistants
-
-        return Assistants(self.database)
 
     @cached_property
     def access(self) -> "Access":
@@ -142,23 +85,12 @@ class App:
         from domov.access.access import Access
         from domov.access.audit import Audit
 
-        return Access(lambda: self.database, Audit(self.config.logs), os.environ.get("DOMOV_API_KEY"))
+        key, audit = os.environ.get("DOMOV_API_KEY"), Audit(self.config.logs)
+        return Access(lambda: self.database, audit, key, self.config, self.outbound)
 
     def _count_tokens(self, happening: Happening | Connection) -> None:
         if isinstance(happening, Spent) and "access" in self.__dict__:  # where nobody has called, nobody's are counted
             self.access.count_tokens(happening.tokens)
-
-    @cached_property
-    def files(self) -> "Files":
-        from domov.batches.files import Files
-
-        return Files(self.database, self.config.files)
-
-    @cached_property
-    def jobs(self) -> "Jobs":
-        from domov.batches.jobs import Jobs
-
-        return Jobs(self.database)
 
     @cached_property
     def scheduler(self) -> Scheduler:

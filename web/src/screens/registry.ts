@@ -2,7 +2,18 @@
  * The screens there are: a line each. A screen is the folder of its name, loaded when it is opened; its title is
  * `screens.NAME` in each language’s `frame.json`, its own words are in its `NAME.json`.
  */
-import { Boxes, Cpu, Feather, Files, Gauge, Hammer, type LucideIcon, MessageSquare, Scale } from "lucide-react";
+import {
+  Boxes,
+  Cpu,
+  Feather,
+  Files,
+  Gauge,
+  Hammer,
+  type LucideIcon,
+  MessageSquare,
+  Scale,
+  Settings,
+} from "lucide-react";
 import type { ComponentType } from "react";
 import type { Offer } from "@/api/server";
 
@@ -51,6 +62,7 @@ export const SCREENS: readonly Screen[] = [
     available: offers("models"),
     unlisted: true,
   },
+  { name: "settings", path: "/home/settings", icon: Settings, load: () => import("./settings") },
 ];
 
 function offers(part: string): (offer: Offer) => boolean {
