@@ -176,9 +176,7 @@ class App(Kept):
         while seconds and not (self.config.documents / "index.db").exists():
             await asyncio.sleep(seconds)
         if seconds:
-            from domov.documents.watching import watch
-
-            await watch(self.documents, seconds=seconds)
+            await self.documents.watch(seconds)
 
     def close_documents(self) -> None:
         if "documents" in self.__dict__:  # it was opened
