@@ -1,5 +1,6 @@
 """Calls an application as a server does, with exactly these bytes: any path, any header, from any address."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: bytes
+    cookies: tuple[str, ...] = ()  # as they are set
 
     @property
     def json(self) -> Any:
@@ -24,9 +26,16 @@ class Answer:
 
 
 async def call(
-    app: Application, method: str, path: str, *headers: tuple[str, str], body: bytes = b"", peer: str = "127.0.0.1"
+    app: Application,
+    method: str,
+    path: str,
+    *headers: tuple[str, str],
+    body: bytes = b"",
+    peer: str = "127.0.0.1",
+    stays: bool = False,
 ) -> Answer:
     """headers  without a Host among them, it is localhost
+    stays    whether the client is still there when its request has been read
 
     The method SOCKET opens a web socket: 101 is one that is open, 403 one that was refused.
     """
@@ -57,6 +66,8 @@ async def call(
     sent: list[MutableMapping[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
+        if not waiting and stays:
+            await asyncio.get_running_loop().create_future()
         return waiting.pop() if waiting else last
 
     async def send(message: MutableMapping[str, Any]) -> None:
@@ -67,4 +78,5 @@ async def call(
     if method == SOCKET:
         return Answer(101 if start["type"] == "websocket.accept" else 403, {}, b"")
     heads = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in start.get("headers", ())}
-    return Answer(start["status"], heads, b"".join(message.get("body", b"") for message in rest))
+    cookies = tuple(v.decode("latin-1") for n, v in start.get("headers", ()) if n.lower() == b"set-cookie")
+    return Answer(start["status"], heads, b"".join(message.get("body", b"") for message in rest), cookies)

@@ -15,7 +15,7 @@ LAYERS = (
     ("api", "web"),
     ("app",),
     ("jobs",),
-    ("route", "documents", "optimize", "tune", "chats", "batches", "access", "connect", "tools"),
+    ("route", "documents", "optimize", "tune", "chats", "batches", "access", "connect", "tools", "backup"),
     ("engine", "meter"),
     ("sizing",),
     ("hardware", "store"),

@@ -142,7 +142,8 @@ class App:
         from domov.access.access import Access
         from domov.access.audit import Audit
 
-        return Access(lambda: self.database, Audit(self.config.logs), os.environ.get("DOMOV_API_KEY"))
+        key, audit = os.environ.get("DOMOV_API_KEY"), Audit(self.config.logs)
+        return Access(lambda: self.database, audit, key, self.config, self.outbound)
 
     def _count_tokens(self, happening: Happening | Connection) -> None:
         if isinstance(happening, Spent) and "access" in self.__dict__:  # where nobody has called, nobody's are counted

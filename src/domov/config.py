@@ -41,6 +41,19 @@ class Config:
     )
     tls_cert: str = setting("", "File with the certificate chain, in PEM; with it the server speaks HTTPS.")
     tls_key: str = setting("", "File with the private key of the certificate, in PEM.")
+    session_idle_days: int = setting(7, "A login ends when it was not used for so long.", least=1, most=3650)
+    session_days: int = setting(30, "A login ends after so long in any case.", least=1, most=3650)
+    oidc_issuer: str = setting("", "People may also log in at this OpenID Connect provider; empty is at none.")
+    oidc_client_id: str = setting("", "What this server is called there.")
+    oidc_client_secret: str = setting("", "The secret that it shows there, if it has one.")
+    oidc_name: str = setting("single sign-on", "What the button for that login says.")
+    oidc_create_accounts: bool = setting(True, "Make an account for whoever logs in there for the first time.")
+    oidc_groups_claim: str = setting(
+        "groups", "Where the provider tells a person's groups; those known here are taken."
+    )
+    oidc_admins: tuple[str, ...] = setting(
+        (), "Groups of the provider that make an administrator; empty: that is decided here."
+    )
     most_body_megabytes: int = setting(64, "Largest body of a request.", least=1, most=4096)
     most_head_kilobytes: int = setting(64, "Largest head of a request: its first line and headers.", least=4, most=1024)
     offline: bool = setting(False, "Forbid every outbound connection.")
@@ -161,7 +174,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
     Raises BadOption for a key or value that is not in the table, HomeUnusable for a file that can't be read.
     """
     home = _home(environ.get("DOMOV_HOME") or _default_home())
-    values = _from_file(home / "config.toml") | _from_environment(environ)
+    values = in_file(home / "config.toml") | _from_environment(environ)
     return Config(home=home, **values)
 
 
@@ -180,7 +193,8 @@ def _home(text: str) -> Path:
     raise BadOption(f"DOMOV_HOME can't be {text!r}", hint="it takes the path of a folder")
 
 
-def _from_file(path: Path) -> dict[str, Any]:
+def in_file(path: Path) -> dict[str, Any]:
+    """What a config.toml sets. Raises BadOption, HomeUnusable."""
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except (FileNotFoundError, NotADirectoryError):

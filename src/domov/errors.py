@@ -4,6 +4,7 @@
       BadInput            what the caller sent can't be meant: nothing was done
         BadName             not a model's name
         BadOption           a setting or an option with an impossible value
+        BadBackup           a file that is no backup, a damaged one, or one of a newer Domov
         BadRequest          a request that no dialect can carry out
         ContextOverflow     a prompt longer than the model's context
       NotFound            it is not here
@@ -18,6 +19,10 @@
         NoSuchJob
         NoSuchTool          a server of tools, or a call that waits for its user
       NoSuchKey           a caller's key
+      NoSuchUser          an account
+      NoSuchGroup
+      NoSuchSession       a login that is open
+      NoSuchInvitation    a link that is not good, or not any more
       NoServer            no `domov serve` runs with this home
       Refused             allowed in principle, not here and now
         Offline             a connection while offline mode is on
@@ -25,7 +30,9 @@
         HomeUnusable        DOMOV_HOME can't be read or written
         DiskFull
         NotPermitted        the caller's key does not give this
+          NotLoggedIn       a name, password or code that is wrong, or no login where one is needed
       Busy                more requests than it takes: come back in `retry_seconds`
+        TooManyTries        to log in
       Broken              a part outside this process failed
         BadModelFile        not a model, or a damaged one
         DownloadFailed      a hub or index answered with something else than the file
@@ -53,6 +60,9 @@ class BadName(BadInput): ...
 
 
 class BadOption(BadInput): ...
+
+
+class BadBackup(BadInput): ...
 
 
 class BadRequest(BadInput): ...
@@ -104,6 +114,18 @@ class NoSuchTool(NotFound): ...
 class NoSuchKey(NotFound): ...
 
 
+class NoSuchUser(NotFound): ...
+
+
+class NoSuchGroup(NotFound): ...
+
+
+class NoSuchSession(NotFound): ...
+
+
+class NoSuchInvitation(NotFound): ...
+
+
 class NoServer(NotFound): ...
 
 
@@ -125,10 +147,16 @@ class DiskFull(Refused): ...
 class NotPermitted(Refused): ...
 
 
+class NotLoggedIn(NotPermitted): ...
+
+
 class Busy(Refused):
     def __init__(self, message: str, *, retry_seconds: int) -> None:
         super().__init__(message, hint=f"ask again in {retry_seconds} s")
         self.retry_seconds = retry_seconds
+
+
+class TooManyTries(Busy): ...
 
 
 class Broken(DomovError): ...

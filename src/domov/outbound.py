@@ -129,12 +129,14 @@ class Outbound:
         token: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """The answer to a POST of JSON, its body not yet read, whatever its status; a redirect is not followed.
+        """The answer to a POST, of JSON unless `headers` say otherwise; its body not yet read, whatever its status.
+
+        A redirect is not followed.
 
         What is sent to this machine itself leaves it not: loopback addresses are allowed in offline mode, and never
         asked through a proxy. Raises what `get` raises.
         """
-        sent = {**(headers or {}), "Content-Type": "application/json"}
+        sent = {"Content-Type": "application/json", **(headers or {})}
         sent |= {"Authorization": f"Bearer {token}"} if token else {}
         with self._broken(_checked(url), hint="check the address, and whether the server there runs"):
             response = await self._one(url, reason=reason, headers=sent, cafile=None, body=body)

@@ -84,7 +84,7 @@ async def test_tokens_count_for_the_key_that_asked_and_for_nobody_without_one(da
     access = Access(lambda: database, Audit(database.path.parent))
     key, _ = keys.add(Grant("x"))
     access.count_tokens(5)
-    with acting_for(Caller(key.id, key.grant)):
+    with acting_for(Caller(key.id, key.grant, key=key.id)):
         access.count_tokens(7)
         await asyncio.create_task(_count(access, 4))  # a task of the request's
     assert access.spending.today(key.id).tokens == 11

@@ -22,17 +22,22 @@ UNKNOWN = "this key is not known here"
 class Caller:
     """Who a request is from. Work that nobody called for, as a command's, may do everything."""
 
-    owner: str = ""  # the key's id; empty where no key is used
+    owner: str = (
+        ""  # of what they keep: the account, or a key that is of none; empty where nobody is asked who they are
+    )
     grant: Grant = EVERYTHING
     address: str = ""
     told: dict[str, str] = field(default_factory=dict)  # what the audit is to say of the action
+    key: str = ""  # the id of the key that was shown
+    user: str = ""  # the id of the account that it, or the session, is of
+    session: str = ""  # the id of the session, where a person has logged in
 
     def check_model(self, name: str) -> None:
         """Raises NotPermitted, whether or not there is such a model."""
         if not self.grant.allows(name):
-            raise NotPermitted(
-                f"this key may not use {name[:80]}", hint=f"it may use: {', '.join(self.grant.models)[:300]}"
-            )
+            who = "this key" if self.key or not self.user else "this account"
+            named = next((grant.models for grant in self.grant.bounds if grant.models), ())
+            raise NotPermitted(f"{who} may not use {name[:80]}", hint=f"it may use: {', '.join(named)[:300]}")
 
 
 _CALLER: ContextVar[Caller | None] = ContextVar("caller", default=None)

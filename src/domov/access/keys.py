@@ -40,6 +40,8 @@ KEYS = Table(
     Column("requests_per_minute", Integer),
     Column("tokens_per_day", Integer),
     Column("models", LargeBinary, nullable=False),
+    Column("tokens_per_month", Integer),
+    Column("user_id", Text),  # no foreign key: SQLite can't add one to a table that is there
 )
 KEY_USAGE = Table(
     "key_usage",
@@ -60,26 +62,45 @@ class Grant:
     expires_at: float | None = field(default=None, kw_only=True)  # seconds since 1970
     requests_per_minute: int | None = field(default=None, kw_only=True)
     tokens_per_day: int | None = field(default=None, kw_only=True)  # read and written; days of UTC
+    tokens_per_month: int | None = field(default=None, kw_only=True)  # calendar months of UTC
     models: tuple[str, ...] = field(default=(), kw_only=True)  # names, or patterns as qwen3:*; none: all
+    within: "Grant | None" = field(default=None, kw_only=True)  # of the account that a key is of: never more than that
+
+    @property
+    def bounds(self) -> "tuple[Grant, ...]":
+        """All that have to give what is wanted."""
+        return (self, *self.within.bounds) if self.within else (self,)
+
+    @property
+    def all_models(self) -> bool:
+        return not any(grant.models for grant in self.bounds)
 
     def covers(self, needed: Scope) -> bool:
-        return SCOPES.index(needed) <= SCOPES.index(self.scope)
+        return all(SCOPES.index(needed) <= SCOPES.index(grant.scope) for grant in self.bounds)
 
     def allows(self, model: str) -> bool:
         """Whether a model of that full name may be used; a name without a tag stands for all of its tags."""
-        return not self.models or any(
-            fnmatchcase(model, pattern) or model.startswith(f"{pattern}:") for pattern in self.models
-        )
+        return all(_among(model, grant.models) for grant in self.bounds)
+
+
+def _among(model: str, patterns: tuple[str, ...]) -> bool:
+    return not patterns or any(fnmatchcase(model, p) or model.startswith(f"{p}:") for p in patterns)
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    id: str  # the owner of what its callers keep
+    id: str
     grant: Grant
     digest: bytes  # of the secret, SHA-256
     shown: str  # how the secret begins
     created_at: float
     revoked_at: float | None = None
+    user_id: str | None = None  # whose it is; None: the server's own, made by who administers it
+
+    @property
+    def owner(self) -> str:
+        """Of what its callers keep."""
+        return self.user_id or self.id
 
     def why_unusable(self, moment: float) -> str | None:
         if self.revoked_at is not None:
@@ -90,8 +111,10 @@ class Key:
 
     def row(self) -> dict[str, Any]:
         """What may be shown of it."""
-        named = {"created_at": self.created_at, "revoked_at": self.revoked_at}
-        return {"id": self.id, **asdict(self.grant), "shown": f"{self.shown}…", **named}
+        given = asdict(replace(self.grant, within=None))
+        del given["within"]
+        named = {"created_at": self.created_at, "revoked_at": self.revoked_at, "user": self.user_id}
+        return {"id": self.id, **given, "shown": f"{self.shown}…", **named}
 
 
 def new_secret() -> str:
@@ -102,21 +125,25 @@ def digest_of(secret: str | bytes) -> bytes:
     return hashlib.sha256(secret.encode() if isinstance(secret, str) else secret).digest()
 
 
-def checked(grant: Grant, moment: float) -> Grant:
-    """The grant, if a key can have it. Raises BadOption."""
+def checked(grant: Grant, moment: float, *, what: str = "key") -> Grant:
+    """The grant, if a key, or what else is told, can have it. Raises BadOption."""
     if not _NAME.fullmatch(grant.name):
-        raise BadOption(f"a key can't be called {ascii(grant.name[:60])}", hint="use letters, digits, spaces and .@+-_")
+        raise BadOption(
+            f"a {what} can't be called {ascii(grant.name[:60])}", hint="use letters, digits, spaces and .@+-_"
+        )
     if grant.scope not in SCOPES:
         raise BadOption(f"no such scope: {ascii(grant.scope[:60])}", hint=f"the scopes are: {', '.join(SCOPES)}")
     if grant.expires_at is not None and not moment < grant.expires_at < moment + 100 * 366 * 86400:
         raise BadOption("a key can't expire in the past, or in more than a hundred years")
-    for limit in (grant.requests_per_minute, grant.tokens_per_day):
+    for limit in (grant.requests_per_minute, grant.tokens_per_day, grant.tokens_per_month):
         if limit is not None and not 1 <= limit <= 1 << 53:
             raise BadOption(f"a limit can't be {limit}", hint="it takes a whole number from 1 on, or leave it out")
     if len(grant.models) > 100 or any(not m.isprintable() or not 0 < len(m) <= 200 for m in grant.models):
         raise BadOption("models takes up to 100 names of models, or patterns as qwen3:*")
     if grant.models and grant.scope != "inference":
-        raise BadOption(f"a key of scope {grant.scope} is for all models", hint="leave models out, or take inference")
+        raise BadOption(
+            f"a {what} of scope {grant.scope} is for all models", hint="leave models out, or take inference"
+        )
     return grant
 
 
@@ -125,13 +152,18 @@ class Keys:
     database: Database
     clock: Callable[[], float] = time.time
 
-    def add(self, grant: Grant) -> tuple[Key, str]:
-        """A new key, and its secret, which is kept nowhere. Raises BadOption, also for a name that is in use."""
+    def add(self, grant: Grant, *, user_id: str | None = None) -> tuple[Key, str]:
+        """A new key, and its secret, which is kept nowhere. Raises BadOption, also for a name that is in use.
+
+        user_id  whose it is to be; None: the server's
+        """
         checked(grant, self.clock())
-        secret = new_secret()
-        key = Key(f"key_{uuid4().hex[:12]}", grant, digest_of(secret), secret[: len(PREFIX) + 4], self.clock())
+        secret, shown = new_secret(), len(PREFIX) + 4
+        id = f"key_{uuid4().hex[:12]}"
+        key = Key(id, grant, digest_of(secret), secret[:shown], self.clock(), user_id=user_id)
         with self.database.transaction() as connection:
-            named = select(KEYS).where(KEYS.c.name == grant.name, KEYS.c.revoked_at.is_(None))
+            mine = KEYS.c.user_id.is_(None) if user_id is None else KEYS.c.user_id == user_id
+            named = select(KEYS).where(mine, KEYS.c.name == grant.name, KEYS.c.revoked_at.is_(None))
             if connection.execute(named).first():
                 raise BadOption(f"there is a key called {grant.name}", hint="give it another name, or rotate that one")
             connection.execute(insert(KEYS).values(_row(key)))
@@ -142,9 +174,13 @@ class Keys:
         with self.database.reading() as connection:
             return [_key(row) for row in connection.execute(select(KEYS).order_by(KEYS.c.created_at)).mappings()]
 
+    def of(self, user_id: str) -> list[Key]:
+        """Those of one account."""
+        return [key for key in self.all() if key.user_id == user_id]
+
     def get(self, text: str) -> Key:
-        """The key of an id, or the one in use of a name. Raises NoSuchKey."""
-        found = [k for k in self.all() if k.id == text or (k.grant.name == text and k.revoked_at is None)]
+        """The key of an id, or the server's one in use of a name. Raises NoSuchKey."""
+        found = [k for k in self.all() if k.id == text or _is_called(k, text)]
         if not found:
             raise NoSuchKey(f"no such key: {ascii(text[:60])[1:-1]}", hint="`domov keys list` shows them")
         return found[0]
@@ -172,6 +208,10 @@ class Keys:
             connection.execute(update(KEYS).where(KEYS.c.id == key.id).values(values))
 
 
+def _is_called(key: Key, name: str) -> bool:
+    return key.grant.name == name and key.revoked_at is None and key.user_id is None
+
+
 def _row(key: Key) -> dict[str, Any]:
     grant = key.grant
     return {
@@ -185,6 +225,8 @@ def _row(key: Key) -> dict[str, Any]:
         "revoked_at": key.revoked_at,
         "requests_per_minute": grant.requests_per_minute,
         "tokens_per_day": grant.tokens_per_day,
+        "tokens_per_month": grant.tokens_per_month,
+        "user_id": key.user_id,
         "models": orjson.dumps(grant.models),
     }
 
@@ -196,6 +238,7 @@ def _key(row: RowMapping) -> Key:
         expires_at=row["expires_at"],
         requests_per_minute=row["requests_per_minute"],
         tokens_per_day=row["tokens_per_day"],
+        tokens_per_month=row["tokens_per_month"],
         models=tuple(orjson.loads(row["models"])),
     )
-    return Key(row["id"], grant, row["digest"], row["shown"], row["created_at"], row["revoked_at"])
+    return Key(row["id"], grant, row["digest"], row["shown"], row["created_at"], row["revoked_at"], row["user_id"])

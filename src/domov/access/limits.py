@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 DAY_SECONDS = 86400
 
@@ -43,3 +44,10 @@ class Buckets:
 def seconds_to_midnight(moment: float) -> int:
     """Until the next day of UTC begins, when the tokens of a day are counted anew."""
     return math.ceil(DAY_SECONDS - moment % DAY_SECONDS)
+
+
+def seconds_to_next_month(moment: float) -> int:
+    """Until the first of the next month, 00:00 UTC."""
+    day = datetime.fromtimestamp(moment, UTC)
+    first = datetime(day.year + day.month // 12, day.month % 12 + 1, 1, tzinfo=UTC)
+    return math.ceil(first.timestamp() - moment)

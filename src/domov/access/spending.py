@@ -1,4 +1,4 @@
-"""What was used with each key, today: counted in memory, written to the database a moment later.
+"""What was used with each key, or by each person: counted in memory, written to the database a moment later.
 
 A request that would go over the limit is let in and the next one is not: how long an answer gets is known at its end.
 What is counted within the last second before a crash is lost.
@@ -9,14 +9,22 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import Column, ForeignKey, Integer, Table, Text, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from domov.access.keys import KEY_USAGE
-from domov.database import Database
+from domov.database import METADATA, Database
 from domov.errors import DomovError
 
 WRITE_SECONDS = 1.0
+USER_USAGE = Table(
+    "user_usage",
+    METADATA,
+    Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("day", Text, primary_key=True),
+    Column("requests", Integer, nullable=False),
+    Column("tokens", Integer, nullable=False),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +37,15 @@ class Used:
 
 
 class Spending:
-    def __init__(self, database: Callable[[], Database], clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, database: Callable[[], Database], clock: Callable[[], float] = time.time, *, table: Table = KEY_USAGE
+    ) -> None:
+        """table: where it is written, of keys or of people; its first column says whose"""
         self._database, self._clock = database, clock
+        self._table, self._who = table, table.columns[0]
         self._day = ""
         self._today: dict[str, Used] = {}
+        self._earlier: dict[str, Used] = {}  # this month, before today
         self._unwritten: dict[tuple[str, str], Used] = {}
         self._writing: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Future[None]] = set()
@@ -41,10 +54,21 @@ class Spending:
         """Read from the database once a day for each key, then known."""
         day = _day(self._clock())
         if day != self._day:
-            self._day, self._today = day, {}
+            self._day, self._today, self._earlier = day, {}, {}
         if key_id not in self._today:
             self._today[key_id] = self.written(key_id, day) + self._unwritten.get((key_id, day), Used())
         return self._today[key_id]
+
+    def month(self, key_id: str) -> Used:
+        """Since the first of the month."""
+        today = self.today(key_id)
+        if key_id not in self._earlier:
+            table = self._table
+            query = select(func.sum(table.c.requests), func.sum(table.c.tokens)).where(self._who == key_id)
+            query = query.where(table.c.day >= f"{self._day[:7]}-01", table.c.day < self._day)
+            with self._database().reading() as connection:
+                self._earlier[key_id] = Used(*(int(number or 0) for number in connection.execute(query).one()))
+        return self._earlier[key_id] + today
 
     def add(self, key_id: str, *, requests: int = 0, tokens: int = 0) -> None:
         used, before = Used(requests, tokens), self.today(key_id)
@@ -55,17 +79,25 @@ class Spending:
             self._writing = asyncio.get_running_loop().call_later(WRITE_SECONDS, self._begin_writing)
 
     def written(self, key_id: str, day: str) -> Used:
-        query = select(KEY_USAGE.c.requests, KEY_USAGE.c.tokens)
+        table = self._table
+        query = select(table.c.requests, table.c.tokens).where(self._who == key_id, table.c.day == day)
         with self._database().reading() as connection:
-            row = connection.execute(query.where(KEY_USAGE.c.key_id == key_id, KEY_USAGE.c.day == day)).first()
+            row = connection.execute(query).first()
         return Used(*row) if row else Used()
 
     def all_today(self) -> dict[str, Used]:
-        """By key, as it is written."""
-        query = select(KEY_USAGE.c.key_id, KEY_USAGE.c.requests, KEY_USAGE.c.tokens)
+        """By key or person, as it is written."""
+        return self._since(_day(self._clock()))
+
+    def all_month(self) -> dict[str, Used]:
+        return self._since(f"{_day(self._clock())[:7]}-01")
+
+    def _since(self, day: str) -> dict[str, Used]:
+        table = self._table
+        query = select(self._who, func.sum(table.c.requests), func.sum(table.c.tokens)).where(table.c.day >= day)
         with self._database().reading() as connection:
-            rows = connection.execute(query.where(KEY_USAGE.c.day == _day(self._clock()))).all()
-        return {key_id: Used(requests, tokens) for key_id, requests, tokens in rows}
+            rows = connection.execute(query.group_by(self._who)).all()
+        return {who: Used(requests, tokens) for who, requests, tokens in rows}
 
     def _begin_writing(self) -> None:
         self._writing = None
@@ -86,11 +118,16 @@ class Spending:
         """All of it or nothing."""
         if not counted:
             return
+        table = self._table
+        owners = next(iter(self._who.foreign_keys)).column
         with self._database().transaction() as connection:
-            for place, used in counted.items():
-                row = {"key_id": place[0], "day": place[1], "requests": used.requests, "tokens": used.tokens}
-                more = {c.name: c + row[c.name] for c in (KEY_USAGE.c.requests, KEY_USAGE.c.tokens)}
-                connection.execute(insert(KEY_USAGE).values(row).on_conflict_do_update(set_=more))
+            there = set(connection.execute(select(owners).where(owners.in_({who for who, _ in counted}))).scalars())
+            for (who, day), used in counted.items():
+                if who not in there:  # deleted while its last answer was on its way
+                    continue
+                row = {self._who.name: who, "day": day, "requests": used.requests, "tokens": used.tokens}
+                more = {c.name: c + row[c.name] for c in (table.c.requests, table.c.tokens)}
+                connection.execute(insert(table).values(row).on_conflict_do_update(set_=more))
 
 
 def _day(moment: float) -> str:

@@ -10,6 +10,7 @@ JSON, BYTES, FORM = "application/json", "application/octet-stream", "multipart/f
 SAFE = ("GET", "HEAD", "OPTIONS")
 # Where a file is sent as a browser's form would; each of these routes counts the bytes. POST only.
 FORMS = ("/v1/files", "/v1/audio/transcriptions", "/api/domov/attachments", "/api/domov/chats/import")
+RESTORE = b"/api/domov/backup/restore"
 _FORM = re.compile(r"/api/domov/documents/[^/]+/files")
 _BLOB = re.compile(rb"/api/blobs/sha256(?::|%3[Aa])[0-9a-f]{64}")
 
@@ -32,8 +33,9 @@ def body_of(scope: Scope, most_bytes: int) -> Body:
 
 
 def takes_blob(scope: Scope) -> bool:
-    """Whether the body is a model's file, of any length; its route counts the bytes and checks them."""
-    return scope["method"] == "POST" and bool(_BLOB.fullmatch(scope.get("raw_path") or scope["path"].encode()))
+    """Whether the body is a model's file or a backup, of any length; its route counts the bytes and checks them."""
+    path = scope.get("raw_path") or scope["path"].encode()
+    return scope["method"] == "POST" and (path == RESTORE or bool(_BLOB.fullmatch(path)))
 
 
 def takes_form(scope: Scope) -> bool:

@@ -2,11 +2,24 @@
 
 from fastapi.exceptions import RequestValidationError
 
-from domov.errors import BadInput, BadRequest, Busy, DomovError, NotFound, NotPermitted, Refused, WorkerDied
+from domov.errors import (
+    BadInput,
+    BadRequest,
+    Busy,
+    DomovError,
+    NotFound,
+    NotLoggedIn,
+    NotPermitted,
+    Refused,
+    TooManyTries,
+    WorkerDied,
+)
 
 STATUS: tuple[tuple[type[DomovError], int], ...] = (
     (NotFound, 404),
     (BadInput, 400),
+    (TooManyTries, 429),
+    (NotLoggedIn, 401),
     (NotPermitted, 403),
     (Refused, 503),
     (WorkerDied, 503),

@@ -8,14 +8,17 @@ would be decided on differently, on neither.
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from domov.access.callers import Caller, acting_for
 from domov.api import origins
-from domov.api.admission import Admission, Refusal, key_in_query
+from domov.api.admission import Admission, Call, Refusal, key_in_query
 from domov.api.bodies import JSON, SAFE, body_of, takes_blob, takes_form
+from domov.api.door import TOKEN_HEADER, Door, cookie
+from domov.api.ending import until_ended
 from domov.api.envelopes import Scope, envelope_of, speaks_kobold
 from domov.api.kobold.leniency import may_be_any_kind
 from domov.api.origins import Headers, Origins
@@ -30,6 +33,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 MOST_BODY_BYTES = 64 << 20
 MOST_WAITING = 256  # callers with a wrong key that are made to wait at the same time
 ONCE = frozenset((b"host", b"origin", b"content-length", b"content-type", b"authorization", b"x-api-key", b"api-key"))
+ONCE |= {b"cookie", TOKEN_HEADER}
 # What different programs read differently: empty and dotted parts, `;`, backslashes, control characters.
 _ODD = re.compile(r"//|/\.{1,2}(/|$)|[;\\\x00-\x1f\x7f]")
 _TOKENS = re.compile(r"[\w\-]+( *, *[\w\-]+)*")
@@ -76,9 +80,16 @@ class Guard:
             await self._delay(found)
             await send({"type": "websocket.close", "code": 1008})
         else:
-            scope.setdefault("state", {})["owner"] = found.caller.owner
-            with acting_for(found.caller):
-                await self.app(scope, receive, send)
+            with self._entered(scope, found.caller) as ended:
+                await self.app(scope, until_ended(receive, ended, "websocket"), send)
+
+    @contextmanager
+    def _entered(self, scope: Scope, caller: Caller) -> Iterator[asyncio.Event]:
+        """For as long as a request is on its way: whose it is, and whether it may go on."""
+        state = scope.setdefault("state", {})
+        state["owner"], state["door"] = caller.owner, self._door(scope, _headers(scope))
+        with acting_for(caller), self.admission.access.running.request(caller) as ended:
+            yield ended
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = _headers(scope)
@@ -94,9 +105,10 @@ class Guard:
         elif found is PREFLIGHT:
             await _preflight(headers, send)
         else:
-            scope.setdefault("state", {})["owner"] = found.caller.owner
-            with acting_for(found.caller):
-                await self._pass_on(scope, receive, self._audited(scope, send, found))
+            with self._entered(scope, found.caller) as ended:
+                known = found.caller.key or found.caller.user
+                received = until_ended(receive, ended, "http") if known else receive
+                await self._pass_on(scope, received, self._audited(scope, send, found))
         return None
 
     def _decide(self, scope: Scope, headers: Headers) -> Refusal | Admitted:
@@ -107,16 +119,33 @@ class Guard:
         if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
             return PREFLIGHT
         rule = _rule(scope)
-        caller = self.admission.admit(
-            rule.needs if rule else "inference",  # that there is no such path is told to those who have a key
-            scope["headers"],
-            address=self.origins.client(peer, headers),
-            through_proxy=origins.came_through_proxy(headers),
-        )
+        caller = self.admission.admit(self._call(scope, headers, peer, rule))
         if isinstance(caller, Refusal):
             return caller
         refusal = self._body_refusal(scope, headers)
         return refusal or (Admitted(caller, rule) if rule else _no_such_path(scope))
+
+    def _call(self, scope: Scope, headers: Headers, peer: str, rule: Rule | None) -> Call:
+        origin, scheme = headers.get(b"origin", "").lower(), self.origins.scheme_of(peer, headers)
+        own = not origin or self.origins.is_own(origin, headers, scheme=scheme)
+        if scope["method"] == SOCKET and not origin:
+            own = False  # a browser says whose page opens a socket, and a socket carries no token
+        changes = scope["method"] not in (*SAFE, SOCKET)
+        secret = cookie(headers.get(b"cookie", ""), self._door(scope, headers).cookie_name) if own else ""
+        path = scope["path"]
+        return Call(
+            rule.needs if rule else "inference",  # that there is no such path is told to those who have a key
+            scope["headers"],
+            address=self.origins.client(peer, headers),
+            through_proxy=origins.came_through_proxy(headers),
+            session=secret.encode("latin-1"),
+            token=headers.get(TOKEN_HEADER, "") if changes else None,
+            spends=scope["method"] in ("POST", SOCKET) and not path.startswith("/api/domov/session"),
+        )
+
+    def _door(self, scope: Scope, headers: Headers) -> Door:
+        peer = scope["client"][0] if scope.get("client") else ""
+        return Door(self.origins.port, self.origins.scheme_of(peer, headers) == "https")
 
     def _form(self, scope: Scope) -> Refusal | None:
         seen = set()

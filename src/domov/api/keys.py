@@ -22,6 +22,7 @@ class NewKey(BaseModel):
     expires_at: Annotated[float, Field(allow_inf_nan=False)] | None = None
     requests_per_minute: Limit | None = None
     tokens_per_day: Limit | None = None
+    tokens_per_month: Limit | None = None
     models: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100)] = []
 
 

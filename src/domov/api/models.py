@@ -15,7 +15,7 @@ def installed(domov: App, name: str) -> Model:
     Raises NoSuchModel, BadName, or NotPermitted for one that the caller's key does not give.
     """
     caller = current()
-    if caller.grant.models:
+    if not caller.grant.all_models:
         found = domov.models.find(no_path(name))
         caller.check_model(found.name if found else name)
     return domov.models.get(no_path(name))

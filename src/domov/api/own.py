@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from domov.api import catalogue, downloads, privacy, usage
-from domov.api import domov as machine
+from domov.api.domov import machine
 from domov.api.live import Live
 from domov.app import App
 

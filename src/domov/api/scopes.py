@@ -17,6 +17,18 @@ Needed = Scope | Literal["open"]
 
 # Who runs the server and who may call it.
 ADMIN = """
+POST              /api/domov/setup
+GET POST          /api/domov/users
+PATCH DELETE      /api/domov/users/*
+POST              /api/domov/users/*
+GET POST          /api/domov/groups
+PUT DELETE        /api/domov/groups/*
+GET POST          /api/domov/invitations
+DELETE            /api/domov/invitations/*
+GET               /api/domov/audit
+GET               /api/domov/backup
+POST              /api/domov/backup/restore
+GET PATCH         /api/domov/settings
 GET POST DELETE   /api/domov/keys
 GET POST DELETE   /api/domov/keys/*
 GET POST          /slots
@@ -99,6 +111,13 @@ GET POST          /api/v0/*
 GET POST PUT      /api/latest/*
 GET POST          /api/extra/*
 GET POST          /sdapi/*
+DELETE            /api/domov/session
+POST              /api/domov/session/password
+POST PUT DELETE   /api/domov/session/totp
+GET POST          /api/domov/session/keys
+POST DELETE       /api/domov/session/keys/*
+GET DELETE        /api/domov/sessions
+DELETE            /api/domov/sessions/*
 GET               /api/domov/models/*
 GET               /api/domov/documents
 GET POST PUT DELETE /api/domov/documents/*
@@ -119,8 +138,14 @@ GET               /api/domov/attachments/*
 GET POST          /api/domov/assistants
 PATCH DELETE      /api/domov/assistants/*
 """
-# Without a key: that the server runs, and the files of the page, which are the same for everybody.
+# Without a key: that the server runs, the ways to log in, and the page's files, which are the same for everybody.
 OPEN = """
+GET POST          /api/domov/session
+GET               /api/domov/setup
+POST              /api/domov/invitation
+POST              /api/domov/invitation/accept
+GET               /api/domov/oidc/start
+GET               /api/domov/oidc/callback
 GET               /
 GET               /home
 GET               /home/*

@@ -19,6 +19,7 @@ from domov.api.anthropic import routes as anthropic
 from domov.api.chats import routes as chats
 from domov.api.chats.room import Room
 from domov.api.counting import Asgi, Counting
+from domov.api.domov import administration
 from domov.api.envelopes import envelope_of
 from domov.api.guard import Guard
 from domov.api.json_bodies import JsonBodies
@@ -47,19 +48,13 @@ def create(domov: App, figures: Metrics | None = None) -> FastAPI:
     domov.meter.add(figures.note)
 
     beside = Beside(Batches(domov), Room(domov), jobs.Jobs(domov), Live(domov))
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        watching = asyncio.ensure_future(domov.watch_documents())
-        async with beside.running():
-            yield
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
-        await domov.scheduler.close()
-        domov.close_documents()
-        await domov.access.spending.write()
-
-    api = FastAPI(title="Domov", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
+    api = FastAPI(
+        title="Domov",
+        lifespan=lambda _: _life(domov, beside),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
     _include(api, domov, figures, beside)
     describe(api)
 
@@ -104,6 +99,21 @@ class Beside:
             yield
 
 
+@asynccontextmanager
+async def _life(domov: App, beside: Beside) -> AsyncIterator[None]:
+    """What goes on beside requests, for as long as the server runs."""
+    watching = [asyncio.ensure_future(each) for each in (domov.watch_documents(), domov.access.watch())]
+    async with beside.running():
+        yield
+    for each in watching:
+        each.cancel()
+    await asyncio.gather(*watching, return_exceptions=True)
+    await domov.scheduler.close()
+    domov.close_documents()
+    await domov.access.spending.write()
+    await domov.access.user_spending.write()
+
+
 def _include(api: FastAPI, domov: App, figures: Metrics, beside: Beside) -> None:
     """All routes."""
     api.include_router(model_list.router(domov))
@@ -116,6 +126,7 @@ def _include(api: FastAPI, domov: App, figures: Metrics, beside: Beside) -> None
     api.include_router(llamacpp.router(domov))
     for part in (loaded, documents, tools, keys):
         api.include_router(part.router(domov))
+    api.include_router(administration.router(domov))
     api.include_router(chats.router(domov, beside.room))
     api.include_router(jobs.router(domov, beside.jobs))
     api.include_router(own.router(domov, beside.live))

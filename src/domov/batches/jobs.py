@@ -74,6 +74,7 @@ class About:
     failed: int = 0
     output_file: str | None = None
     error_file: str | None = None
+    key: str = ""  # the id of the key of its owner's account that it was asked for with
     used: dict[str, int] = field(default_factory=dict)
 
 

@@ -30,6 +30,7 @@ def keys() -> None:
 @click.option("--expires", type=Span(), help="When it ends: after 12h, 30d or 1y, or a date as 2027-01-31 (UTC).")
 @click.option("--requests-per-minute", type=click.IntRange(1), help="Most requests a minute.")
 @click.option("--tokens-per-day", type=click.IntRange(1), help="Most tokens read and written a day (UTC).")
+@click.option("--tokens-per-month", type=click.IntRange(1), help="Most tokens a calendar month (UTC).")
 @click.option("--models", help="The only models it is for, by name or pattern: qwen3:4b,smollm2:*")
 @json_option
 def add(name: str, scope: Scope, expires: float | None, models: str | None, as_json: bool, **limits: Any) -> None:

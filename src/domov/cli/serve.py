@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 import click
 
 from domov import app
+from domov.backup import restoring
 from domov.cli.errors import say
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ def serve(host: str | None, port: int | None, context: int | None, slots: int | 
     """
     from domov.api import listening, server  # FastAPI is slow to import
 
+    if kept := restoring.put_staged(app.load().config.home):
+        say(f"A backup was put in place; what was here before is in {kept}")
     domov = app.load(context_tokens=context, slots=slots)
     opened = listening.listeners(
         domov.config, host=host, port=port, keys_required=domov.access.environment_key is not None

@@ -158,6 +158,13 @@ class Documents:
             shutil.rmtree(folder, ignore_errors=True)
         return collection
 
+    def forget(self, owner: str) -> None:
+        """Deletes the collections of somebody who is gone, with the files that they sent."""
+        for collection in self.index.collections():
+            if collection.owner == owner:
+                self.index.remove(collection)
+                shutil.rmtree(self._sent(collection), ignore_errors=True)
+
     def pause(self, name: str, paused: bool) -> None:
         self.index.pause(self._own(name), paused)
 

@@ -4,6 +4,7 @@
  */
 import { connection } from "./connection";
 import { storedKey } from "./key";
+import { LOGGED_OUT, pageToken } from "./token";
 
 /** What went wrong, in the server's words. status 0: it did not answer. */
 export class Problem extends Error {
@@ -42,6 +43,7 @@ export async function ask(
   const headers: Record<string, string> = { accept: accept ?? "application/json" };
   const key = storedKey();
   if (key) headers.authorization = `Bearer ${key}`;
+  if (method !== "GET" && pageToken()) headers["x-domov-token"] = pageToken();
   const init: RequestInit = {
     method,
     headers,
@@ -66,6 +68,7 @@ export async function ask(
     throw new Problem("", 0, "unreachable");
   }
   connection.found();
+  if (answer.status === 401 && path !== "/api/domov/session") window.dispatchEvent(new Event(LOGGED_OUT));
   if (!answer.ok) throw await problemOf(answer);
   return answer;
 }

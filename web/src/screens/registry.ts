@@ -4,7 +4,6 @@
  */
 import {
   Boxes,
-  Columns2,
   Cpu,
   Feather,
   Files,
@@ -13,6 +12,7 @@ import {
   type LucideIcon,
   MessageSquare,
   Scale,
+  Settings,
 } from "lucide-react";
 import type { ComponentType } from "react";
 import type { Offer } from "@/api/server";
@@ -69,6 +69,7 @@ export const SCREENS: readonly Screen[] = [
     available: offers("models"),
     unlisted: true,
   },
+  { name: "settings", path: "/home/settings", icon: Settings, load: () => import("./settings") },
 ];
 
 function offers(part: string): (offer: Offer) => boolean {

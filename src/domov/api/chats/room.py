@@ -239,7 +239,8 @@ class Room:
 
     def run(self, chat: Chat, turn: Turn, made: Made, *, then: Then = nothing) -> Live:
         """The work counts as the caller's, whose limits hold for it, also when the request is over."""
-        with acting_for(self.domov.access.caller_of(current().owner)):
+        caller = current()
+        with acting_for(self.domov.access.caller_of(caller.owner, caller.key if caller.user else "")):
             return self.answering.begin(self.kept(chat.id).turns, turn, made, then=then)
 
     def _entitle(self, asked: Question, live: Live) -> None:

@@ -37,7 +37,7 @@ async def answered(domov: App, batch: Batch, body: dict[str, Any]) -> tuple[int,
     """
     kind, route = ROUTES[batch.about.endpoint]
     try:
-        with acting_for(domov.access.caller_of(batch.owner)):
+        with acting_for(domov.access.caller_of(batch.owner, batch.about.key)):
             if body.get("stream"):
                 raise BadRequest("a batch is not streamed", hint="leave stream out")
             request = kind.model_validate({**body, "priority": "batch"})

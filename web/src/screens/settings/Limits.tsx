@@ -1,0 +1,57 @@
+import { useTranslation } from "react-i18next";
+import { TextField } from "@/components/Field";
+
+export interface LimitTexts {
+  models: string;
+  requests_per_minute: string;
+  tokens_per_day: string;
+  tokens_per_month: string;
+}
+
+export const NO_LIMITS: LimitTexts = { models: "", requests_per_minute: "", tokens_per_day: "", tokens_per_month: "" };
+const NUMBERS = ["requests_per_minute", "tokens_per_day", "tokens_per_month"] as const;
+
+/** As the server takes them: an empty box is no limit. */
+export function limitsOf(texts: LimitTexts) {
+  const number = (text: string) => (text === "" ? null : Number(text));
+  return {
+    models: texts.models
+      .split(",")
+      .map((part) => part.trim())
+      .filter(Boolean),
+    requests_per_minute: number(texts.requests_per_minute),
+    tokens_per_day: number(texts.tokens_per_day),
+    tokens_per_month: number(texts.tokens_per_month),
+  };
+}
+
+/** The only models, and how much of them, for a key or each member of a group. */
+export function Limits(props: { value: LimitTexts; onChange: (value: LimitTexts) => void; models: boolean }) {
+  const { t } = useTranslation("settings");
+  return (
+    <>
+      {props.models && (
+        <TextField
+          label={t("limits.models")}
+          hint={t("limits.modelsHint")}
+          placeholder={t("limits.all")}
+          value={props.value.models}
+          onChange={(event) => props.onChange({ ...props.value, models: event.target.value })}
+        />
+      )}
+      <div className="grid gap-3 sm:grid-cols-3">
+        {NUMBERS.map((name) => (
+          <TextField
+            key={name}
+            label={t(`limits.${name}`)}
+            type="number"
+            min={1}
+            placeholder={t("limits.any")}
+            value={props.value[name]}
+            onChange={(event) => props.onChange({ ...props.value, [name]: event.target.value })}
+          />
+        ))}
+      </div>
+    </>
+  );
+}
