@@ -4,6 +4,7 @@
  */
 import {
   Boxes,
+  Columns2,
   Cpu,
   Feather,
   Files,
