@@ -37,7 +37,6 @@ export function Figures(props: { id: string; open: OpenStory; onRewrite: (text: 
     <div className="flex min-h-0 flex-1 flex-col">
       <section
         aria-label={t("figures.text")}
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
         tabIndex={0}
         className="min-h-0 flex-1 overflow-y-auto px-5 py-6 outline-offset-[-2px]"
       >
