@@ -4,7 +4,6 @@ Commands and dialects get an App and use what is in it; nothing above this file 
 """
 
 import asyncio
-import contextlib
 import hashlib
 import importlib.metadata
 import itertools
@@ -12,12 +11,10 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
-
-import orjson
 
 from domov import config
 from domov.config import ALL_MODELS
@@ -29,12 +26,12 @@ from domov.engine.fake import FakeEngine
 from domov.engine.launch import Endpoint, Launch
 from domov.engine.llamacpp import LlamaCpp
 from domov.engine.loading import cache_depends_on, projector_bytes_of, resolved
+from domov.engine.notes import note_plan
 from domov.engine.placing import as_planned, smaller
 from domov.engine.protocol import Engine
-from domov.engine.scheduler import Row, Scheduler
+from domov.engine.scheduler import Scheduler
 from domov.engine.states import States, forget, state_key
-from domov.errors import BadName, EngineUnavailable, Refused
-from domov.files import write_atomically
+from domov.errors import BadName, EngineUnavailable
 from domov.hardware.cpu import affinity, read_cpu
 from domov.hardware.load import limited_group, read_load
 from domov.hardware.machine import Machine
@@ -42,10 +39,9 @@ from domov.hardware.memory import read_memory
 from domov.hardware.survey import NO_CARDS, Found, find_cards, may_have_cards, survey
 from domov.kept import Kept
 from domov.meter.meter import Meter
-from domov.optimize import texts
 from domov.optimize.child import Children
 from domov.optimize.quantize import Workshop
-from domov.optimize.texts import Text
+from domov.optimize.texts import Texts
 from domov.options import ModelOptions
 from domov.outbound import SILENCE_SECONDS, Door, Outbound
 from domov.outbound import Row as Connection
@@ -54,7 +50,6 @@ from domov.sizing.plan import Plan, Wishes, a_few, fallbacks, make_plan
 from domov.sizing.variants import Variant, variants
 from domov.store import blueprint, catalogue, pip_settings
 from domov.store import headers as header_of
-from domov.store.download import OnProgress
 from domov.store.gguf import Header
 from domov.store.headers import Headers
 from domov.store.models import Model, Models, now
@@ -69,8 +64,6 @@ if TYPE_CHECKING:
     from domov.documents.embedding import Embedder
     from domov.documents.library import Documents
     from domov.store.downloads import Downloads
-
-MOST_NOTES = 1000  # of plans
 
 
 @dataclass(frozen=True)
@@ -99,7 +92,7 @@ class App(Kept):
             key=self.loaded_as,
             free_bytes=lambda: read_memory().free_bytes,
             keep_alive_seconds=self.config.keep_alive_seconds,
-            when_loaded=self._note_plan,
+            when_loaded=lambda row: note_plan(self.config.logs / "plans.jsonl", row),
             tell=self.meter.tell,
         )
 
@@ -130,14 +123,6 @@ class App(Kept):
         await self.scheduler.forget(conversation)
         return forget(self.config.states, conversation)
 
-    def _note_plan(self, row: Row) -> None:
-        """One line more of what was predicted for a model and what it took, in logs/plans.jsonl, the newest last."""
-        path = self.config.logs / "plans.jsonl"
-        with contextlib.suppress(Refused, OSError):  # a full disk is no reason to refuse the request
-            lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-            line = orjson.dumps({"at": now(), **asdict(row)}) + b"\n"
-            write_atomically(path, b"".join([*lines[1 - MOST_NOTES :], line]))
-
     @cached_property
     def adapting(self) -> Adapting | None:
         """Who decides on the threads of running models; None where a setting forbids it."""
@@ -159,18 +144,12 @@ class App(Kept):
         """Where models are made of models."""
         threads = self.config.threads or read_cpu().usable_cores
         children = Children(self.config.logs, sandbox=self.config.sandbox, threads=threads)
-        build = f"xllamacpp {importlib.metadata.version('xllamacpp')}"
-        return Workshop(self.models, children, build)
+        return Workshop(self.models, children, f"xllamacpp {importlib.metadata.version('xllamacpp')}")
 
-    async def judging_text(self, on_progress: OnProgress) -> Text:
-        """The text that models are judged by where none is named."""
-        async with self.outbound() as outbound:
-            return await texts.judging_text(self.config.home / "texts", outbound, pip_settings.read(), on_progress)
-
-    async def training_text(self, on_progress: OnProgress) -> Text:
-        """The text that models are trained on where none is named."""
-        async with self.outbound() as outbound:
-            return await texts.training_text(self.config.home / "texts", outbound, pip_settings.read(), on_progress)
+    @cached_property
+    def texts(self) -> Texts:
+        """What models are judged by and trained on where no text is named."""
+        return Texts(self.config.home / "texts", self.outbound)
 
     @cached_property
     def documents(self) -> "Documents":
@@ -197,9 +176,7 @@ class App(Kept):
         while seconds and not (self.config.documents / "index.db").exists():
             await asyncio.sleep(seconds)
         if seconds:
-            from domov.documents.watching import watch
-
-            await watch(self.documents, seconds=seconds)
+            await self.documents.watch(seconds)
 
     def close_documents(self) -> None:
         if "documents" in self.__dict__:  # it was opened
@@ -225,8 +202,8 @@ class App(Kept):
         """The one door, for as long as the block lasts."""
         ledger, offline = self.config.logs / "outbound.jsonl", self.door.offline
         made = Outbound(ledger, offline=offline, silence_seconds=silence_seconds, recorded=self.meter.tell)
-        async with made:
-            yield self.door.through(made)
+        async with self.door.through(made):
+            yield made
 
     @asynccontextmanager
     async def puller(self) -> AsyncIterator[Puller]:

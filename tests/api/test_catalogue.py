@@ -155,6 +155,17 @@ def test_the_offline_switch_ends_and_refuses_fetching_at_once_and_is_kept(client
     until(client, lambda rows: {r["id"]: r["state"] for r in rows}[one["id"]] == "done")
 
 
+def test_the_setting_and_the_switch_are_one(client: httpx2.Client) -> None:
+    def set_to(client: httpx2.Client) -> Any:
+        rows = ask(client, "GET", "/settings")["settings"]
+        return next(row["value"] for row in rows if row["name"] == "offline")
+
+    ask(client, "PATCH", "/settings", {"settings": {"offline": True}})
+    assert ask(client, "GET", "/offline")["offline"] is True and set_to(client) is True
+    ask(client, "PUT", "/offline", {"offline": False})
+    assert set_to(client) is False
+
+
 def test_the_ledger_tells_reasons_hosts_and_bytes(client: httpx2.Client) -> None:
     told = ask(client, "GET", "/connections", limit=1000)
     assert told["count"] == len(told["connections"])

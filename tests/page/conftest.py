@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,13 +13,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 
+from domov.api.listening import listen
 from domov.api.page import STATIC
-from tests.api.conftest import Server, fake, serving
-
-__all__ = ("fake",)
+from tests.api.conftest import Server, serving
+from tests.conftest import STARTER, domov, environment
 
 ROOT = Path(__file__).parent.parent.parent
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+SECOND = "second:135m"
 WIDE, PHONE = (1280, 800), (390, 844)
 PATIENCE_MS = 20_000
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -130,11 +133,60 @@ def server(starter_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield running
 
 
+@pytest.fixture(scope="session")
+def echo(starter_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with two models that give back what they are told, at once."""
+    with (
+        home_with_starter(starter_home, tmp_path_factory.mktemp("echo")) as home,
+        serving(home, DOMOV_ENGINE="fake") as running,
+    ):
+        assert domov(home, "cp", STARTER, SECOND).returncode == 0
+        yield running
+
+
 @contextmanager
 def home_with_starter(starter_home: Path, folder: Path) -> Iterator[Path]:
     home = folder / "home"
     shutil.copytree(starter_home / "models", home / "models", copy_function=os.link)
     yield home
+
+
+@dataclass
+class Restarted:
+    """A server that can be killed and started again at the same address."""
+
+    home: Path
+    port: int
+    process: "subprocess.Popen[str] | None" = None
+
+    @property
+    def server(self) -> Server:
+        assert self.process
+        return Server(self.port, self.process, self.home)
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "domov", "serve", "--port", str(self.port)]
+        self.process = subprocess.Popen(command, env=environment(self.home), stderr=subprocess.PIPE, text=True)
+        assert self.process.stderr
+        assert f":{self.port}/v1" in self.process.stderr.readline()
+
+    def kill(self) -> None:
+        if self.process:
+            self.process.kill()
+            self.process.communicate()
+            self.process = None
+
+
+@contextmanager
+def restarted(home: Path) -> Iterator[Restarted]:
+    with listen("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    running = Restarted(home, port)
+    running.start()
+    try:
+        yield running
+    finally:
+        running.kill()
 
 
 def axe(page: Page) -> list[str]:

@@ -27,7 +27,7 @@ class Stocked:
 @pytest.fixture(scope="session")
 def stocked(starter_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stocked]:
     with Hub() as hub, home_with_starter(starter_home, tmp_path_factory.mktemp("stocked")) as home:
-        files = {"small-Q8_0.gguf": gguf_files.bert(), "small-Q4_K_M.gguf": gguf_files.bert()[:-32]}
+        files = {"small-Q8_0.gguf": gguf_files.bert(), "small-Q4_K_M.gguf": gguf_files.bert() + bytes(32)}
         hub.add_repository("user/small", files, tags=["license:mit"])
         hub.add_repository("user/held", {"held-Q8_0.gguf": LARGE})
         with serving(home, HF_ENDPOINT=hub.url, DOMOV_WATCH_SECONDS="1") as server:

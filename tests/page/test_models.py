@@ -51,11 +51,13 @@ def test_a_model_is_found_fetched_loaded_unloaded_and_deleted(stocked: Stocked, 
 def test_the_queue_shows_the_rest_and_is_paused_gone_on_with_and_cancelled(
     stocked: Stocked, visitor: Visitor, look: Look
 ) -> None:
-    stocked.hub.fail("/cdn/user/held", Fault(hold_after=300_000), Fault(hold_after=100_000))
     page = visitor.open(stocked.server, "/home/models")
     search(page, "user/held")
     page.get_by_role("button", name="All sizes, and whether they fit").click()
-    page.get_by_role("button", name="Fetch hf.co/user/held:Q8_0").click()
+    fetch = page.get_by_role("button", name="Fetch hf.co/user/held:Q8_0")
+    expect(fetch).to_be_visible()  # the header was read, which is a download as well
+    stocked.hub.fail("/cdn/user/held", Fault(hold_after=300_000), Fault(hold_after=100_000))
+    fetch.click()
     assert stocked.hub.held.wait(WAIT_SECONDS)
     queue = page.get_by_role("region", name="On their way")
     expect(queue).to_contain_text("300 kB of")

@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -52,6 +52,7 @@ def router(domov: App) -> APIRouter:
         if fixed() and body.offline != domov.door.offline:
             raise BadRequest("DOMOV_OFFLINE is set where the server was started", hint="start it without")
         await asyncio.to_thread(config.write, domov.config.home / "config.toml", {"offline": body.offline})
+        domov.__dict__["config"] = replace(domov.config, offline=body.offline)  # frozen for everybody else
         await domov.door.switch(offline=body.offline)
         return _state(domov)
 

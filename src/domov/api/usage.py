@@ -56,4 +56,5 @@ def _table(amount: Amount) -> dict[str, Any]:
 def _names(domov: App) -> dict[str, str]:
     """What owners are called. Who uses no key is whoever is at this computer."""
     keys = {key.id: key.grant.name for key in domov.access.keys.all()}
-    return {"": "", ENVIRONMENT: "DOMOV_API_KEY", **keys}
+    people = {user.id: user.name for user in domov.access.people.all()}
+    return {"": "", ENVIRONMENT: "DOMOV_API_KEY", **keys, **people}

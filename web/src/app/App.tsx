@@ -14,6 +14,9 @@ import { Screen } from "./Screen";
 
 const COMPONENTS = new Map<string, ComponentType>(SCREENS.map((screen) => [screen.name, lazy(screen.load)]));
 
+// One route for a new chat and the others: a chat that is begun keeps its screen.
+const CHAT = /^\/(?:home\/chat(?:\/.*)?)?$/;
+
 export function App() {
   return (
     <QueryClientProvider client={queries}>
@@ -38,7 +41,7 @@ function Screens() {
     <ErrorBoundary of={location}>
       <Suspense fallback={<Waiting />}>
         <Switch>
-          <Route path="/">{Chat && <Chat />}</Route>
+          <Route path={CHAT}>{Chat && <Chat />}</Route>
           {screensFor(offer).map((screen) => {
             const Component = COMPONENTS.get(screen.name);
             return (

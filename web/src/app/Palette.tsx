@@ -10,6 +10,7 @@ import { classes } from "@/components/classes";
 import { Keys } from "@/components/Keys";
 import { screensFor } from "@/screens/registry";
 import { type Command, matching, useCommandList } from "./commands";
+import { chatPath } from "./paths";
 import { prefer } from "./preferences";
 import { LANGUAGES, nameOf } from "./words";
 
@@ -205,6 +206,8 @@ function useOwn(onShortcuts: () => void): Command[] {
 interface FoundChat {
   id: string;
   title: string;
+  kind: string;
+  settings: { compare?: unknown };
   snippet?: string;
 }
 
@@ -225,6 +228,6 @@ function useChats(text: string): Command[] {
     label: chat.title || t("chat.untitled"),
     ...(text && chat.snippet ? { detail: chat.snippet } : {}),
     icon: MessageSquare,
-    run: () => go(`/home/chat/${chat.id}`),
+    run: () => go(chatPath(chat)),
   }));
 }

@@ -45,7 +45,6 @@ export function Screen(props: {
       {props.bare ? (
         <div className="flex min-h-0 flex-1 flex-col">{props.children}</div>
       ) : (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
         <section aria-label={props.title} tabIndex={0} className="min-h-0 flex-1 overflow-y-auto outline-offset-[-2px]">
           <div className={classes("mx-auto w-full max-w-[960px] px-4 py-6 sm:px-6")}>{props.children}</div>
         </section>

@@ -17,7 +17,6 @@ export function Table<Row>(props: {
 }) {
   const side = (column: Column<Row>) => (column.right ? "text-right tabular" : "text-left");
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
     <section className="overflow-x-auto rounded-base border border-line" aria-label={props.label} tabIndex={0}>
       <table className="w-full border-collapse text-small">
         <thead>

@@ -4,6 +4,7 @@
  */
 import {
   Boxes,
+  Columns2,
   Cpu,
   Feather,
   Files,
@@ -30,6 +31,13 @@ export interface Screen {
 
 export const SCREENS: readonly Screen[] = [
   { name: "chat", path: "/home/chat", icon: MessageSquare, load: () => import("./chat"), unlisted: true },
+  {
+    name: "compare",
+    path: "/home/compare",
+    icon: Columns2,
+    load: () => import("./compare"),
+    available: offers("chats"),
+  },
   { name: "models", path: "/home/models", icon: Boxes, load: () => import("./models"), available: offers("models") },
   {
     name: "documents",

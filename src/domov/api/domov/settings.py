@@ -3,6 +3,7 @@
 What would let an administrator of the page run programs or read files of this computer is shown and not changed here.
 """
 
+import asyncio
 import os
 from dataclasses import Field, replace
 from typing import Any
@@ -51,7 +52,7 @@ def router(domov: App) -> APIRouter:
         now: dict[str, Any] = {
             name: known[name].default if value is None else value for name, value in changes.items() if name in NOW
         }
-        write(domov.config.home / "config.toml", changes)
+        await asyncio.to_thread(write, domov.config.home / "config.toml", changes)
         domov.__dict__["config"] = replace(domov.config, **now)  # frozen for everybody else
         if "offline" in now:
             await domov.door.switch(offline=domov.config.offline)

@@ -21,7 +21,7 @@ export function Fetch(props: { model: string; here: boolean; queue: Download[]; 
   const wanted = props.queue.find((one) => one.model === props.model && one.state !== "done" && one.state !== "failed");
   if (wanted) return <Badge>{t(`downloads.${wanted.state}`)}</Badge>;
   return (
-    <span className="flex flex-col items-end gap-1">
+    <span className="flex min-w-24 flex-col items-end gap-1">
       <Button
         small
         look={props.primary ? "primary" : "plain"}

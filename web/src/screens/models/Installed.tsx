@@ -69,7 +69,7 @@ function Row({ model }: { model: Model }) {
         {model.problem && <p className="text-small break-words text-bad">{model.problem}</p>}
       </div>
       {model.plan && <Fit plan={model.plan} />}
-      <div className="flex items-center gap-1">
+      <div className="flex min-w-32 items-center justify-end gap-1">
         {!model.problem &&
           (model.loaded && state !== "loading" ? (
             mayChange && (
@@ -148,7 +148,7 @@ function facts(model: Model, t: T): string {
     bytes(model.size_bytes),
     model.parameters &&
       t("parameters", { count: number(model.parameters, { notation: "compact", maximumSignificantDigits: 3 }) }),
-    model.quantization,
+    model.quantization !== "unknown" && model.quantization,
     model.task && model.task !== "chat" && t(`kinds.${model.task}`),
     model.licence,
     model.lineage && t("madeOf", { model: model.lineage.parent }),

@@ -1,0 +1,48 @@
+"""Several models on one question."""
+
+from playwright.sync_api import expect
+
+from tests.api.conftest import Server
+from tests.conftest import STARTER
+from tests.page.conftest import PHONE, SECOND, Look, Visitor, axe
+
+
+def test_models_answer_side_by_side_and_go_on(echo: Server, visitor: Visitor, look: Look) -> None:
+    page = visitor.open(echo, "/home/compare")
+    box = page.get_by_role("textbox", name="Your question")
+    look(page, "compare-new-dark")
+    box.fill("which of you")
+    box.press("Enter")
+    for model in (STARTER, SECOND):
+        expect(page.get_by_role("article", name=model)).to_contain_text("which of you")
+    box.fill("and now")
+    box.press("Enter")
+    expect(page.get_by_role("article", name=SECOND)).to_have_count(2)
+    expect(page.get_by_role("article", name=SECOND).last).to_contain_text("and now")
+    assert axe(page) == []
+    look(page, "compare-dark")
+    page.reload()
+    expect(page.get_by_role("article", name=STARTER)).to_have_count(2)
+
+
+def test_a_blind_comparison_names_the_models_after_the_vote(echo: Server, visitor: Visitor, look: Look) -> None:
+    page = visitor.open(echo, "/home/compare", theme="light")
+    page.get_by_role("switch", name="Blind").click()
+    page.get_by_role("textbox", name="Your question").fill("guess who")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("article", name="Answer B")).to_contain_text("guess who")
+    expect(page.get_by_role("main")).not_to_contain_text(SECOND)
+    page.get_by_role("button", name="A", exact=True).click()
+    expect(page.get_by_role("article", name=SECOND)).to_be_visible()
+    expect(page.get_by_text("better", exact=True)).to_have_count(1)
+    assert axe(page) == []
+    look(page, "compare-voted-light")
+
+
+def test_columns_fit_on_a_phone(echo: Server, visitor: Visitor, look: Look) -> None:
+    page = visitor.open(echo, "/home/compare", size=PHONE, language="cs")
+    page.get_by_role("textbox", name="Vaše otázka").fill("tady i tam")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("article", name=SECOND)).to_contain_text("tady i tam")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    look(page, "compare-phone-dark")
