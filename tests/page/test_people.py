@@ -77,7 +77,7 @@ class TestTheFirstRun:
 
     def test_one_button_fetches_a_model_and_opens_the_chat(self, empty: Server, visitor: Visitor, look: Look) -> None:
         page = visitor.open(empty)
-        page.get_by_role("button", name="Use smollm2:135m").click()
+        page.get_by_role("button", name="Use this: smollm2:135m").click()
         expect(page.get_by_role("button", name="Stop")).to_be_visible()
         look(page, "welcome-fetching")
         expect(page.get_by_role("heading", name="What will you use here?")).to_be_hidden(timeout=120_000)

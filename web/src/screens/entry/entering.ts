@@ -7,8 +7,8 @@ import { storeToken } from "@/api/token";
 
 export function entered(session: Session): void {
   storeToken(session.token ?? "");
-  queries.clear();
-  queries.setQueryData(sessionQuery.queryKey, session);
+  queries.removeQueries({ predicate: (query) => query.queryKey[0] !== sessionQuery.queryKey[0] });
+  queries.setQueryData(sessionQuery.queryKey, session); // whoever waits for it hears of it
 }
 
 export async function leave(): Promise<void> {
