@@ -14,7 +14,7 @@ import tempfile
 import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from benchmarks import manual_pages, python_modules
@@ -26,7 +26,9 @@ from domov.documents.blocks import Parsed
 from domov.documents.chunks import passages_of
 from domov.documents.embedding import Embedder
 from domov.documents.index import Index
+from domov.documents.indexing import Indexer
 from domov.documents.readers import markdown, plain, rst
+from domov.documents.reading import Reader
 from domov.documents.retrieval import WEIGHTS, Retriever
 from domov.documents.vectors import packed
 from domov.documents.walking import Seen
@@ -88,11 +90,19 @@ async def indexed(corpus: Corpus, folder: Path, embedder: Embedder) -> tuple[Ret
         name = file.path.rsplit("/", 1)[1]
         parsed = corpus.read(corpus.texts[name].encode(), name)
         index.store(file, name, "text", parsed, passages_of(parsed))
-    model = index.use_model(embedder.model, embedder.digest, len(await embedder.query("dimensions")))
+    model = await Indexer(index, Reader(), lambda: embedder, folder / ".lock")._model(embedder)
     while batch := index.without_vector(model, 64):
         vectors = await embedder.passages([text for _, text in batch])
         index.add_vectors(model, [(n, packed(v)) for (n, _), v in zip(batch, vectors, strict=True)])
     return Retriever(index), {int(n): str(digest) for n, digest in index.ask("SELECT id, digest FROM content")}
+
+
+def without_common(retriever: Retriever) -> Retriever:
+    """One that compares vectors as they are."""
+    plain_cosines, matrix = Retriever(retriever.index), retriever.matrix()
+    plain_cosines.matrix()
+    plain_cosines._matrix = replace(matrix, lengths=None) if matrix else None
+    return plain_cosines
 
 
 def ranked_by(retriever: Retriever, names: Mapping[int, str], weights: Mapping[str, float]) -> Rank:
@@ -151,9 +161,11 @@ async def compare(corpus: Corpus, embedder: Embedder, folder: Path) -> list[Scor
     vectors = await embedder.passages([text for _, text in chunks])
     docs = local_docs(chunks, {text: v for (_, text), v in zip(chunks, vectors, strict=True)})
     scores = []
+    plain_cosines = without_common(retriever)
     for title, pairs in corpus.questions.items():
         for method, weights in METHODS.items():
-            scores.append(score(title, method, pairs, asked, ranked_by(retriever, names, weights)))
+            asked_of = plain_cosines if method == "vectors alone" else retriever
+            scores.append(score(title, method, pairs, asked, ranked_by(asked_of, names, weights)))
         scores.append(score(title, "GPT4All's method", pairs, asked, docs.pages))
     return scores
 

@@ -21,7 +21,7 @@ from domov.documents.blocks import Parsed
 from domov.documents.chunks import Passage
 from domov.documents.index import Index
 from domov.documents.retrieval import Retriever
-from domov.documents.vectors import Matrix, packed, with_signs
+from domov.documents.vectors import Matrix, measured, packed
 from domov.documents.walking import Seen
 from domov.types import ChatRequest, Message, Sampling
 
@@ -36,6 +36,7 @@ def grow(index: Index, wanted: int, *, seconds: float) -> tuple[int, float]:
     sentences = [s for page in pages for s in page.text.split(". ") if len(s) > 20]
     collection = index.add("speed", ["/speed"], now="")
     model = index.use_model("random", "random", DIMENSIONS)
+    index.keep_questions(model, [0.05] * DIMENSIONS)
     ((there,),) = index.ask("SELECT count(*) FROM passage")
     start, first = time.perf_counter(), int(there)
     count, chance = first, random.Random(first)
@@ -118,7 +119,7 @@ def print_vectors(count: int) -> None:
     scales = (1 / np.linalg.norm(values.astype(np.float32), axis=1)).astype(np.float32)
     begin = time.perf_counter()
     exact = Matrix(np.arange(count), values, scales)
-    matrix = with_signs(exact)
+    matrix = measured(exact)
     print(f"{count} vectors, signs made in {time.perf_counter() - begin:.1f} s")  # noqa: T201
     times, kept = [], 0
     for row in chance.integers(0, count, 40):

@@ -90,7 +90,7 @@ def _kept(rows: dict[str, Row], row: Row) -> None:
 
 
 async def _measure(domov: App, arguments: argparse.Namespace, rows: dict[str, Row]) -> None:
-    text, tuning = await domov.judging_text(lambda p: None), builtin_tuning_text()
+    text, tuning = await domov.texts.judging(lambda p: None), builtin_tuning_text()
     name = f"{STARTER}-f16"
     parent = domov.models.find(name) or await _last(
         quantize(Order(domov.models.get(STARTER), "F16", name), domov.workshop)
@@ -146,7 +146,7 @@ class _Bench:
         return model, await self._row(how, model, time.perf_counter() - start)
 
     async def taught(self, how: str, student: Model | Beginning, lesson: Lesson) -> Row:
-        data = (await self.domov.training_text(lambda p: None),)
+        data = (await self.domov.texts.training(lambda p: None),)
         name = f"bench:{how.replace(' %', '').replace(', ', '-').replace(' ', '-')}"
         order = Course(self.parent, student, name, data, self.text, lesson)
         start = time.perf_counter()

@@ -39,10 +39,9 @@ from domov.hardware.memory import read_memory
 from domov.hardware.survey import NO_CARDS, Found, find_cards, may_have_cards, survey
 from domov.kept import Kept
 from domov.meter.meter import Meter
-from domov.optimize import texts
 from domov.optimize.child import Children
 from domov.optimize.quantize import Workshop
-from domov.optimize.texts import Text
+from domov.optimize.texts import Texts
 from domov.options import ModelOptions
 from domov.outbound import SILENCE_SECONDS, Door, Outbound
 from domov.outbound import Row as Connection
@@ -51,7 +50,6 @@ from domov.sizing.plan import Plan, Wishes, a_few, fallbacks, make_plan
 from domov.sizing.variants import Variant, variants
 from domov.store import blueprint, catalogue, pip_settings
 from domov.store import headers as header_of
-from domov.store.download import OnProgress
 from domov.store.gguf import Header
 from domov.store.headers import Headers
 from domov.store.models import Model, Models, now
@@ -148,15 +146,10 @@ class App(Kept):
         children = Children(self.config.logs, sandbox=self.config.sandbox, threads=threads)
         return Workshop(self.models, children, f"xllamacpp {importlib.metadata.version('xllamacpp')}")
 
-    async def judging_text(self, on_progress: OnProgress) -> Text:
-        """The text that models are judged by where none is named."""
-        async with self.outbound() as outbound:
-            return await texts.judging_text(self.config.home / "texts", outbound, pip_settings.read(), on_progress)
-
-    async def training_text(self, on_progress: OnProgress) -> Text:
-        """The text that models are trained on where none is named."""
-        async with self.outbound() as outbound:
-            return await texts.training_text(self.config.home / "texts", outbound, pip_settings.read(), on_progress)
+    @cached_property
+    def texts(self) -> Texts:
+        """What models are judged by and trained on where no text is named."""
+        return Texts(self.config.home / "texts", self.outbound)
 
     @cached_property
     def documents(self) -> "Documents":
@@ -183,9 +176,7 @@ class App(Kept):
         while seconds and not (self.config.documents / "index.db").exists():
             await asyncio.sleep(seconds)
         if seconds:
-            from domov.documents.watching import watch
-
-            await watch(self.documents, seconds=seconds)
+            await self.documents.watch(seconds)
 
     def close_documents(self) -> None:
         if "documents" in self.__dict__:  # it was opened

@@ -111,3 +111,16 @@ def test_what_was_being_written_is_interrupted_with_its_text(chats: Chats) -> No
     chats.turns.interrupt()
     (turn,) = chats.turns.of(chat.id)
     assert (turn.status, turn.content) == ("interrupted", "half")
+
+
+def test_what_nobody_has_used_since_a_moment_is_told(chats: Chats) -> None:
+    old, new = made(chats, "anna"), made(chats)
+    chats.change(new.id, {}, owner="", moment=9000.0)
+    assert chats.idle(5000.0) == [(old.id, "anna")]
+
+
+def test_a_message_for_a_chat_that_was_deleted_meanwhile_is_refused(chats: Chats) -> None:
+    chat = made(chats)
+    chats.delete(chat.id, owner="")
+    with pytest.raises(NoSuchChat, match="no such chat"):
+        chats.turns.add([Turn("m", chat.id, None, "user", "x")], chat=chat.id)

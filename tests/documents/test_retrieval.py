@@ -3,6 +3,7 @@
 import math
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,6 +36,27 @@ def test_a_byte_a_dimension_is_near_enough() -> None:
         exact = np.argsort(-(values @ values[number]))[:10]
         assert found[0][0] == 3 * number and math.isclose(found[0][1], 1.0, abs_tol=0.01)
         assert len({n for n, _ in found} & {3 * int(n) for n in exact}) >= 9
+
+
+def test_what_all_have_in_common_decides_less() -> None:
+    chance = np.random.default_rng(3)
+    own = chance.standard_normal((200, 64)).astype(np.float32)
+    own /= np.linalg.norm(own, axis=1, keepdims=True)
+    common, usual = np.eye(64, dtype=np.float32)[0], np.eye(64, dtype=np.float32)[1]
+    strength = chance.uniform(1.0, 4.0, (200, 1)).astype(np.float32)  # how much of the common way each has
+    values = own + strength * common
+    values /= np.linalg.norm(values, axis=1, keepdims=True)
+    matrix = joined([matrix_of([(n, packed(v.tolist())) for n, v in enumerate(values)], dimensions=64)])
+    questions = own + 2.0 * common + 2.0 * usual
+    questions /= np.linalg.norm(questions, axis=1, keepdims=True)
+    mean = questions.mean(axis=0).tolist()
+
+    def right(**how: Any) -> int:
+        return sum(matrix.nearest(q.tolist(), 1, **how)[0][0] == n for n, q in enumerate(questions))
+
+    assert right(questions=mean) > right() + 20
+    (number, cosine), *_ = matrix.nearest(questions[0].tolist(), 1, questions=mean)
+    assert math.isclose(cosine, float(values[number] @ questions[0]), abs_tol=0.01)  # told is the plain cosine
 
 
 def test_only_those_that_are_allowed_are_near() -> None:

@@ -33,12 +33,12 @@ class Failures:
 
 class Attempts:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+        self.clock = clock
         self._known: OrderedDict[str, Failures] = OrderedDict()
 
     def begin(self, name: str, address: str) -> int:
         """0 for a try that may be made, which counts; or whole seconds to wait."""
-        moment, places = self._clock(), _places(name, address)
+        moment, places = self.clock(), _places(name, address)
         wait = max(self._of(place, moment).wait_seconds(moment, free=free) for place, free in places)
         if wait > 0:
             return math.ceil(wait)

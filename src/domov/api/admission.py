@@ -64,6 +64,7 @@ class Call:
     through_proxy: bool = False
     session: bytes = b""  # a session's secret, of a cookie; none where the page that asks is not this server's own
     token: str | None = None  # what shows that a change is that page's will; None where nothing is changed
+    own_page: bool = True  # or no page at all
     spends: bool = True  # whether it is work that counts
 
 

@@ -17,8 +17,8 @@ from domov.access.callers import Caller, acting_for
 from domov.api import origins
 from domov.api.admission import Admission, Call, Refusal, key_in_query
 from domov.api.bodies import JSON, SAFE, body_of, takes_blob, takes_form
-from domov.api.door import TOKEN_HEADER, Door, cookie
 from domov.api.ending import until_ended
+from domov.api.entrance import TOKEN_HEADER, Entrance, cookie
 from domov.api.envelopes import Scope, envelope_of, speaks_kobold
 from domov.api.kobold.leniency import may_be_any_kind
 from domov.api.origins import Headers, Origins
@@ -87,7 +87,7 @@ class Guard:
     def _entered(self, scope: Scope, caller: Caller) -> Iterator[asyncio.Event]:
         """For as long as a request is on its way: whose it is, and whether it may go on."""
         state = scope.setdefault("state", {})
-        state["owner"], state["door"] = caller.owner, self._door(scope, _headers(scope))
+        state["owner"], state["entrance"] = caller.owner, self._entrance(scope, _headers(scope))
         with acting_for(caller), self.admission.access.running.request(caller) as ended:
             yield ended
 
@@ -119,7 +119,10 @@ class Guard:
         if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
             return PREFLIGHT
         rule = _rule(scope)
-        caller = self.admission.admit(self._call(scope, headers, peer, rule))
+        call = self._call(scope, headers, peer, rule)
+        if call.needed == "open" and call.token is not None and not call.own_page:
+            return Refusal(403, "only this server's own page logs in")  # else another could log people in as itself
+        caller = self.admission.admit(call)
         if isinstance(caller, Refusal):
             return caller
         refusal = self._body_refusal(scope, headers)
@@ -131,7 +134,7 @@ class Guard:
         if scope["method"] == SOCKET and not origin:
             own = False  # a browser says whose page opens a socket, and a socket carries no token
         changes = scope["method"] not in (*SAFE, SOCKET)
-        secret = cookie(headers.get(b"cookie", ""), self._door(scope, headers).cookie_name) if own else ""
+        secret = cookie(headers.get(b"cookie", ""), self._entrance(scope, headers).cookie_name) if own else ""
         path = scope["path"]
         return Call(
             rule.needs if rule else "inference",  # that there is no such path is told to those who have a key
@@ -140,12 +143,13 @@ class Guard:
             through_proxy=origins.came_through_proxy(headers),
             session=secret.encode("latin-1"),
             token=headers.get(TOKEN_HEADER, "") if changes else None,
+            own_page=own,
             spends=scope["method"] in ("POST", SOCKET) and not path.startswith("/api/domov/session"),
         )
 
-    def _door(self, scope: Scope, headers: Headers) -> Door:
+    def _entrance(self, scope: Scope, headers: Headers) -> Entrance:
         peer = scope["client"][0] if scope.get("client") else ""
-        return Door(self.origins.port, self.origins.scheme_of(peer, headers) == "https")
+        return Entrance(self.origins.port, self.origins.scheme_of(peer, headers) == "https")
 
     def _form(self, scope: Scope) -> Refusal | None:
         seen = set()

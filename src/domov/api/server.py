@@ -205,7 +205,8 @@ class _Server(uvicorn.Server):
         while not await self.on_tick(tick):
             tick += 10
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._told.wait(), 1)
+                async with asyncio.timeout(1):
+                    await self._told.wait()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)

@@ -191,10 +191,9 @@ class Answering:
     def of(self, turn: Turn) -> Live | None:
         return self._live.get(turn.id)
 
-    def shown(self, turn: Turn) -> Table:
-        """A turn as it is by now, whether it is being written or not."""
-        live = self.of(turn)
-        return live.table() if live else turn.table()
+    def all(self) -> dict[str, Live]:
+        """Those under way, by their turns. Taken before the turns are read, it has all that end meanwhile."""
+        return dict(self._live)
 
     def running(self, chat: str) -> list[Live]:
         return [live for live in self._live.values() if live.turn.chat == chat and live.ended is None]

@@ -15,10 +15,12 @@ from sqlalchemy import Delete, RowMapping, delete, insert, select
 from domov.chats.records import Attachment
 from domov.chats.schema import ATTACHED, ATTACHMENTS
 from domov.database import Database
-from domov.errors import NoSuchFile
+from domov.errors import Busy, NoSuchFile
 from domov.files import disk_error, write_atomically
 
 UNUSED_SECONDS = 86_400  # that an upload may wait for its message
+SENDING_SECONDS = 3600  # a part of a form that is older is not being sent any more
+MOST_MEMORY_BYTES = 500_000_000  # of what is attached to temporary chats, all together
 
 
 class Bytes(Protocol):
@@ -53,7 +55,16 @@ class Folder:
             (self.path / id).unlink()
 
     def ids(self) -> list[str]:
-        return [path.name for path in self.path.glob("att_*")]
+        """Of files, and the names of what a kill has left while it was sent."""
+        parts = [path for path in self.path.glob("*.part") if _age_seconds(path) > SENDING_SECONDS]
+        return [path.name for path in (*self.path.glob("att_*"), *self.path.glob(".att_*"), *parts)]
+
+
+def _age_seconds(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:  # it has just gone
+        return 0.0
 
 
 @dataclass(frozen=True)
@@ -61,6 +72,9 @@ class Memory:
     kept: dict[str, bytes] = field(default_factory=dict)
 
     def put(self, id: str, content: bytes) -> None:
+        """Raises Busy where there is no room."""
+        if sum(map(len, self.kept.values())) + len(content) > MOST_MEMORY_BYTES:
+            raise Busy("too much is attached to temporary chats", retry_seconds=600)
         self.kept[id] = content
 
     def get(self, id: str) -> bytes:

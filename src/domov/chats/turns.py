@@ -40,8 +40,10 @@ class Turns:
             return _turn(row, _attached(connection, chat).get(id, ()))
 
     def add(self, turns: Sequence[Turn], *, chat: str) -> None:
-        """Keeps new turns of a chat, in this order."""
+        """Keeps new turns of a chat, in this order. Raises NoSuchChat where it was deleted meanwhile."""
         with self.database.transaction() as connection:
+            if connection.execute(select(CHATS.c.number).where(CHATS.c.id == chat)).first() is None:
+                raise NoSuchChat(f"no such chat: {chat[:100]}", hint="it was deleted meanwhile")
             put(connection, turns, chat=chat)
 
     def change(self, turn: Turn, *, moment: float | None = None) -> None:

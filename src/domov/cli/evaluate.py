@@ -79,7 +79,7 @@ def machine_words() -> str:
 async def _fetched(domov: app.App) -> Text:
     progress = ProgressLine()
     try:
-        return await domov.judging_text(progress)
+        return await domov.texts.judging(progress)
     finally:
         progress.clear()
 

@@ -56,7 +56,7 @@ def fetched_training_text(domov: App, named: Sequence[str]) -> tuple[Text, ...]:
 async def _fetched(domov: App) -> Text:
     progress = ProgressLine()
     try:
-        return await domov.training_text(progress)
+        return await domov.texts.training(progress)
     finally:
         progress.clear()
 

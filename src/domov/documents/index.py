@@ -17,6 +17,7 @@ from domov.documents.chunks import Passage
 from domov.documents.folding import folded
 from domov.documents.owners import COMPUTER, Viewer
 from domov.documents.schema import connect, translated
+from domov.documents.vectors import packed, unpacked
 from domov.documents.walking import Seen
 from domov.errors import BadName, NoSuchCollection
 
@@ -352,6 +353,15 @@ class Index:
         """Number, name, digest and dimensions of the model whose vectors are searched; None before the first."""
         rows = self.ask("SELECT id, name, digest, dimensions FROM model WHERE serving")
         return rows[0] if rows else None
+
+    def questions(self, model: int) -> tuple[float, ...] | None:
+        """The mean vector of questions, if it is known."""
+        rows = self.ask("SELECT questions FROM model WHERE id=?", model)
+        return unpacked(rows[0][0]) if rows and rows[0][0] else None
+
+    def keep_questions(self, model: int, mean: Sequence[float]) -> None:
+        with self.change() as database:
+            database.execute("UPDATE model SET questions=? WHERE id=?", (packed(mean), model))
 
     def waiting_files(self) -> int:
         rows = self.ask(

@@ -21,6 +21,7 @@ from domov.documents.failures import Scanned, Unreadable
 from domov.documents.index import Collection, Index, Known
 from domov.documents.kinds import SCANS, VERSION, kind_of
 from domov.documents.reading import Reader
+from domov.documents.usual_questions import QUESTIONS
 from domov.documents.vectors import packed
 from domov.documents.walking import NoEntry, Seen, read_bytes, walk
 
@@ -165,9 +166,14 @@ class Indexer:
         return bool(pace.done)
 
     async def _model(self, embedder: Embedder) -> int:
-        known = self.index.model_of(embedder.digest) is not None
-        dimensions = 0 if known else len(await embedder.query("dimensions"))
-        return self.index.use_model(embedder.model, embedder.digest, dimensions)
+        """The number of the model, with what its questions have in common made known."""
+        model = self.index.model_of(embedder.digest)
+        if model is None or self.index.questions(model) is None:
+            vectors = [await embedder.query(question) for question in QUESTIONS]
+            mean = [sum(values) / len(vectors) for values in zip(*vectors, strict=True)]
+            model = self.index.use_model(embedder.model, embedder.digest, len(mean))
+            self.index.keep_questions(model, mean)
+        return self.index.use_model(embedder.model, embedder.digest, 0)
 
 
 @dataclass(frozen=True, slots=True)

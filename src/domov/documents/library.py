@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
@@ -30,12 +31,14 @@ from domov.documents.owners import Viewer as Viewer
 from domov.documents.reading import Reader, scan_reader
 from domov.documents.retrieval import EVERYTHING, RERANKED, Filters, Hit, Retriever, reranked
 from domov.engine.protocol import Engine
-from domov.errors import BadRequest, NoSuchFile, NotPermitted
+from domov.errors import BadRequest, DomovError, NoSuchFile, NotPermitted
 from domov.files import disk_errors, make_folder, write_atomically
 from domov.types import ChatRequest, Done, Event, Message, TextDelta, Usage
 
 PASSAGES = 6  # that an answer is made from
 DEFAULT_NAME = "documents"
+LOOK_SHARE = 0.05  # of the time, that looking at folders may take
+AFTER_ERROR_SECONDS = 30.0
 WHOLE_SHARE = 0.8  # of the room in the context, that a whole document may take
 # Below this cosine and without one common word nothing is near: measured with e5-small, whose cosines begin at 0.7.
 LEAST_COSINE = 0.78
@@ -228,6 +231,21 @@ class Documents:
             return await self.indexer.run(on_stage=note)
         finally:
             self.stage = None
+
+    async def watch(self, seconds: float) -> None:
+        """Looks at the folders every so often until it is cancelled, less often where a look takes long.
+
+        What goes wrong is noted and tried again.
+        """
+        while True:
+            start = time.monotonic()
+            try:
+                worked = await self.refresh()
+                self.problem = ""
+                wait = seconds if worked else max(seconds, (time.monotonic() - start) / LOOK_SHARE)
+            except DomovError as error:
+                self.problem, wait = error.message, max(seconds, AFTER_ERROR_SECONDS)
+            await asyncio.sleep(wait)
 
     async def search(self, question: str, *, count: int = 10, filters: Filters = EVERYTHING) -> list[Hit]:
         """The passages nearest to a question, best first. Raises NoSuchCollection, BadRequest."""

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domov.documents.embedding import Embedder
-from domov.documents.folding import expression, terms_of, words_query
+from domov.documents.folding import terms_of, words_query
+from domov.documents.frequencies import SAMPLE, Frequencies, frequencies
 from domov.documents.index import Index, from_blob, to_blob
 from domov.documents.vectors import Matrix, joined, matrix_of
 from domov.engine.protocol import Engine
@@ -25,11 +26,11 @@ CANDIDATES = 60  # of each list
 RERANKED = 20
 NAMED_FILES = 10
 READ_AT_ONCE = 50_000  # vectors
-RANKED_PASSAGES = 20_000  # by words: about 30 ms
-SAMPLES, SAMPLED_PASSAGES = 5, 2000
+RANKED_PASSAGES = 10_000  # by words: about 10 ms on a quiet machine
+STALE = 1.5  # times as many passages as when their words were counted
 TITLE_WEIGHT = 3.0  # of a word in a heading, where one in the text is 1
 # How much a list's ranks count. Measured in benchmarks/documents.py, docs/log.md.
-WEIGHTS: Mapping[str, float] = {"words": 0.5, "meaning": 1.0, "names": 0.5}
+WEIGHTS: Mapping[str, float] = {"words": 0.35, "meaning": 1.0, "names": 0.5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,8 @@ class Retriever:
     index: Index
     _matrix: Matrix | None = field(default=None, init=False)
     _model: int = field(default=0, init=False)  # whose vectors those are
+    _questions: tuple[float, ...] | None = field(default=None, init=False)
+    _frequencies: Frequencies | None = field(default=None, init=False)
     _gone: int = field(default=0, init=False)  # how many removals they know of
     _lock: Lock = field(default_factory=Lock, init=False)
 
@@ -94,7 +97,7 @@ class Retriever:
         lists = {"words": self._by_words(question, allowed), "names": self._by_names(question, filters)}
         cosines: dict[int, float] = {}
         if vector is not None and (matrix := self.matrix()) is not None:
-            cosines = dict(matrix.nearest(vector, CANDIDATES, allowed))
+            cosines = dict(matrix.nearest(vector, CANDIDATES, allowed, questions=self._questions))
             lists["meaning"] = list(cosines)
         scores = fused(lists, weights)
         best = sorted(scores, key=lambda number: -scores[number])[:count]
@@ -144,7 +147,8 @@ class Retriever:
         last = int(count or 0)
         if last <= RANKED_PASSAGES or len(words) < 2:
             return words
-        shares = sorted((self._share(word, last), place) for place, word in enumerate(words))
+        known = self._known_frequencies(last)
+        shares = sorted((known.share(word), place) for place, word in enumerate(words))
         kept: list[str] = []
         total = 0.0
         for share, place in shares:
@@ -154,19 +158,17 @@ class Retriever:
             kept.append(words[place])
         return kept
 
-    def _share(self, word: str, last: int) -> float:
-        """The share of passages that have the word, by a look at some of them."""
-        step, size = last // SAMPLES, SAMPLED_PASSAGES // SAMPLES
-        found = 0
-        for start in range(0, last - size, step):
-            rows = self.index.ask(
-                "SELECT count(*) FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ?",
-                expression(word),
-                start,
-                start + size,
-            )
-            found += rows[0][0]
-        return found / SAMPLED_PASSAGES
+    def _known_frequencies(self, last: int) -> Frequencies:
+        """Taken anew when there are many more passages than then, or far fewer."""
+        with self._lock:
+            known = self._frequencies
+            if known is None or not known.passages / STALE <= last <= known.passages * STALE:
+                some = json.dumps(list(range(1, last + 1, max(1, last // SAMPLE))))
+                among = "id IN (SELECT value FROM json_each(?))"
+                rows = self.index.ask(f"SELECT titles, text FROM passage WHERE {among}", some)
+                known = frequencies((f"{titles} {text}" for titles, text in rows), passages=last)
+                self._frequencies = known
+            return known
 
     def _allowed(self, filters: Filters) -> NDArray[np.int64] | None:
         """The passages that the filters leave, sorted; None where they leave all."""
@@ -191,7 +193,10 @@ class Retriever:
                 return None
             model, _, _, dimensions = serving
             if model != self._model:
+                self._questions = None
                 self._matrix, self._model = None, model
+            if self._questions is None:
+                self._questions = self.index.questions(model)
             self._leave_out_gone()
             last = int(self._matrix.ids[-1]) if self._matrix is not None and len(self._matrix.ids) else 0
             parts = [matrix_of(rows, dimensions=dimensions) for rows in self._new_vectors(model, last)]

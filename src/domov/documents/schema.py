@@ -41,7 +41,7 @@ CREATE TABLE passage(
 CREATE UNIQUE INDEX passage_place ON passage(content, place);
 CREATE TABLE model(
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL UNIQUE, dimensions INTEGER NOT NULL,
-    serving INTEGER NOT NULL);
+    serving INTEGER NOT NULL, questions BLOB);
 CREATE TABLE vector(
     model INTEGER NOT NULL REFERENCES model ON DELETE CASCADE,
     passage INTEGER NOT NULL REFERENCES passage ON DELETE CASCADE, bytes BLOB NOT NULL,
@@ -69,6 +69,7 @@ INSERT INTO collection_2(id, name, paused, added) SELECT id, name, paused, added
 DROP TABLE collection;
 ALTER TABLE collection_2 RENAME TO collection;
 DROP TABLE counter;
+ALTER TABLE model ADD COLUMN questions BLOB;
 CREATE TABLE gone(number INTEGER PRIMARY KEY AUTOINCREMENT, passage INTEGER NOT NULL);
 CREATE TRIGGER passage_gone AFTER DELETE ON passage BEGIN INSERT INTO gone(passage) VALUES(old.id); END;
 """

@@ -18,9 +18,8 @@ from domov.jobs.running import Runner
 from domov.jobs.work import Place, Surroundings
 from domov.optimize.crew import Crew
 from domov.optimize.quantize import Workshop
-from domov.optimize.texts import Text
+from domov.optimize.texts import Texts
 from domov.sizing.plan import Plan
-from domov.store.download import OnProgress
 from domov.store.models import Model
 from domov.store.pull import Puller
 from domov.store.shape import ModelShape
@@ -48,8 +47,8 @@ class House(Protocol):
     def puller(self) -> AbstractAsyncContextManager[Puller]: ...
     def open_engine(self, model: Model, /) -> Engine: ...
     def open_for_measuring(self, model: Model, tuning: Tuning, /, *, context_tokens: int) -> Engine: ...
-    async def judging_text(self, on_progress: OnProgress, /) -> Text: ...
-    async def training_text(self, on_progress: OnProgress, /) -> Text: ...
+    @property
+    def texts(self) -> Texts: ...
 
 
 def queue_of(house: House) -> Queue:
@@ -79,8 +78,8 @@ def place_of(house: House, crew: Crew) -> Place:
         workshop=replace(shop, children=replace(shop.children, crew=crew)),
         open_engine=house.open_engine,
         open_for_measuring=lambda model, tuning, tokens: house.open_for_measuring(model, tuning, context_tokens=tokens),
-        judging_text=house.judging_text,
-        training_text=house.training_text,
+        judging_text=house.texts.judging,
+        training_text=house.texts.training,
         puller=house.puller,
         plan=house.plan,
         conditions=house.conditions,

@@ -116,12 +116,12 @@ class Prune(Work):
         wanted = [judging_text(self.judge, place)]
         wanted += [training_text(self.data, place)] if self.heal_steps else []
         for fetching in wanted:
-            async with aclosing(fetching) as told:
-                async for step in told:
-                    if isinstance(step, Text):
-                        texts.append(step)
+            async with aclosing(fetching) as events:
+                async for told in events:
+                    if isinstance(told, Text):
+                        texts.append(told)
                     else:
-                        yield step
+                        yield told
         model, name = self._made(place)
         order = pruning.Order(
             model=model,
@@ -215,12 +215,12 @@ class Distill(Work):
     async def steps(self, place: Place) -> Steps:
         texts: list[Text] = []
         for fetching in (judging_text(self.judge, place), *(training_text(one, place) for one in self.data)):
-            async with aclosing(fetching) as told:
-                async for step in told:
-                    if isinstance(step, Text):
-                        texts.append(step)
+            async with aclosing(fetching) as events:
+                async for told in events:
+                    if isinstance(told, Text):
+                        texts.append(told)
                     else:
-                        yield step
+                        yield told
         teacher = place.workshop.models.get(self.teacher)
         order = distilling.Order(
             teacher=teacher,

@@ -12,6 +12,7 @@ from typing import Any
 from domov.errors import BadInput
 from domov.store.gguf import Header
 from domov.store.names import shown
+from domov.store.recipe import PLAIN
 
 KNOWN = ("llama", "qwen2", "qwen3", "gemma3")
 TENSORS = re.compile(
@@ -151,6 +152,13 @@ def _check_shapes(a: Architecture, shapes: Mapping[str, tuple[int, ...]], name: 
         raise BadInput(f"{name}: tensor {wrong} has the shape {shapes.get(wrong)}, not {wanted[wrong]}")
     if a.kv_heads < 1 or a.heads % a.kv_heads:
         raise BadInput(f"{name} has {a.heads} heads for {a.kv_heads} of keys, which training does not know")
+
+
+def kind_for(header: Header) -> str:
+    """What the matrices of a model that is made of this one are written in: its own 16 or 32 bits, or F16."""
+    kinds = [t.type for t in header.tensors if len(t.dimensions) > 1]
+    most = max(sorted(set(kinds)), key=kinds.count, default="F16")
+    return most if most in PLAIN else "F16"
 
 
 def changed_figures(old: Architecture, new: Architecture) -> dict[str, int]:

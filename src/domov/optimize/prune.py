@@ -15,7 +15,7 @@ import orjson
 from domov.errors import BadInput, Refused
 from domov.files import write_atomically
 from domov.hardware.memory import read_memory
-from domov.optimize.architecture import Architecture, architecture_of
+from domov.optimize.architecture import Architecture, architecture_of, kind_for
 from domov.optimize.card import Card, from_table, short, to_table
 from domov.optimize.child import Done, Task
 from domov.optimize.cuts import Cuts, hint_of_blocks, sizes_wanted
@@ -40,11 +40,9 @@ from domov.optimize.teaching import (
     tokenized,
 )
 from domov.optimize.texts import Text
-from domov.store.gguf import Header
 from domov.store.local import digest_of
 from domov.store.manifest import Lineage, Manifest, Source
 from domov.store.models import Model, now
-from domov.store.recipe import PLAIN
 from domov.units import human_bytes
 
 HEALING = Lesson()
@@ -131,16 +129,8 @@ def check_order(model: Model, cuts: Cuts) -> tuple[Architecture, Architecture]:
         raise BadInput(f"{model.name} writes no text: it can't be judged so", hint="choose a model for chat")
     header = model.header()
     own = architecture_of(header, name=model.name)
-    kind = _kind(header)
     vectors = sum(4 * t.elements for t in header.tensors if len(t.dimensions) == 1)
-    return own, sizes_wanted(own, cuts, kind=kind, rest_bytes=header.data_offset + vectors)
-
-
-def _kind(header: Header) -> str:
-    """What its matrices will be written in (as `weights.kind_for`, without torch)."""
-    kinds = [t.type for t in header.tensors if len(t.dimensions) > 1]
-    most = max(sorted(set(kinds)), key=kinds.count, default="F16")
-    return most if most in PLAIN else "F16"
+    return own, sizes_wanted(own, cuts, kind=kind_for(header), rest_bytes=header.data_offset + vectors)
 
 
 def _check_memory(own: Architecture) -> None:
@@ -311,11 +301,8 @@ def rivals(models: Sequence[Model], parent_digest: str, text_digest: str, *, wit
             card = from_table(model.manifest.card or {})
         except (KeyError, TypeError):
             continue
-        if (
-            model.name != without
-            and card.distance
-            and (card.parent_digest, card.text_digest) == (parent_digest, text_digest)
-        ):
+        same = (card.parent_digest, card.text_digest) == (parent_digest, text_digest)
+        if same and card.distance and model.name != without:
             found.append(Alternative(model.name, model.manifest.size_bytes, card.distance.divergence.value))
     return found
 

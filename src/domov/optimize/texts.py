@@ -8,15 +8,15 @@ import hashlib
 import re
 import tarfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from domov.errors import BadOption, DigestMismatch, DomovError
 from domov.files import make_folder, write_atomically
 from domov.outbound import Outbound
-from domov.store import pypi
+from domov.store import pip_settings, pypi
 from domov.store.download import OnProgress, Wanted, download
 from domov.store.names import PackageName, shown
 from domov.store.pip_settings import PipSettings
@@ -75,6 +75,22 @@ TRAINING_ARCHIVE = "02b2f7b5a83485efe448a44ddf7983def05c3bb1dcf917d4f7154070260e
 TRAINING_PROSE, TRAINING_VERSE = ("alice29", "lcet10"), ("asyoulik", "plrabn12")
 TRAINING_NAME = "Carroll, Shakespeare, Milton and a workshop's proceedings (pypi:brotli==1.2.1, tests/testdata)"
 MOST_MEMBER_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Texts that are fetched once, and kept in `folder`."""
+
+    folder: Path
+    outbound: Callable[[], AbstractAsyncContextManager[Outbound]]
+
+    async def judging(self, on_progress: OnProgress) -> Text:
+        async with self.outbound() as outbound:
+            return await judging_text(self.folder, outbound, pip_settings.read(), on_progress)
+
+    async def training(self, on_progress: OnProgress) -> Text:
+        async with self.outbound() as outbound:
+            return await training_text(self.folder, outbound, pip_settings.read(), on_progress)
 
 
 async def judging_text(folder: Path, outbound: Outbound, settings: PipSettings, on_progress: OnProgress) -> Text:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from domov.errors import BadModelFile
-from domov.optimize.architecture import Architecture, architecture_of, changed_figures
+from domov.optimize.architecture import architecture_of, changed_figures, kind_for
 from domov.optimize.layout import rebuilt
 from domov.optimize.native import Kernels
 from domov.optimize.network import Network
@@ -38,13 +38,6 @@ def load(path: Path, *, name: str, matrices: torch.dtype = torch.float32, device
             kind = matrices if weight.ndim > 1 else torch.float32
             found[tensor.name] = weight.to(device=device, dtype=kind)
     return Network(architecture_of(header, name=name), found)
-
-
-def kind_for(header: Header) -> str:
-    """What the matrices of a model that is made of this one are written in: its own 16 or 32 bits, or F16."""
-    kinds = [t.type for t in header.tensors if len(t.dimensions) > 1]
-    most = max(sorted(set(kinds)), key=kinds.count, default="F16")
-    return most if most in PLAIN else "F16"
 
 
 def save(network: Network, template: Path, target: Path, *, done: Callable[[int], None] = lambda n: None) -> None:
@@ -83,8 +76,3 @@ def _bytes(weight: Tensor, kind: str, name: str) -> bytes:
     if not bool(torch.isfinite(made).all()):
         raise BadModelFile(f"tensor {name} holds a weight that {kind} can't hold", hint="the training went astray")
     return made.view(torch.uint8).numpy().tobytes() if made.ndim else b""
-
-
-def copy_of(network: Network, architecture: Architecture | None = None) -> Network:
-    """The same weights in memory of their own."""
-    return Network(architecture or network.architecture, {k: w.clone() for k, w in network.weights.items()})

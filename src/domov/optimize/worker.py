@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from domov.engine.sandbox import confine, die_with_parent
-from domov.engine.worker import LIBRARIES, OWN_PROC
+from domov.engine.worker import GRAPHICS, LIBRARIES, OWN_PROC
 from domov.errors import DomovError, EngineUnavailable
 from domov.files import disk_error
 
@@ -58,7 +58,11 @@ def main() -> None:
         if told["sandbox"]:
             own = [sys.prefix, sys.base_prefix, *(sysconfig.get_paths()[key] for key in ("purelib", "platlib"))]
             readable = [*LIBRARIES, *OWN_PROC, *own, *told["readable"]]
-            confine(readable=readable, writable=[*told["writable"], "/dev/null", "/dev/shm"], programs=False)
+            cards = (
+                [*GRAPHICS, *map(str, Path("/dev").glob("nvidia*"))] if job.__module__.endswith("torch_jobs") else []
+            )
+            writable = [*told["writable"], "/dev/null", "/dev/shm", *cards]
+            confine(readable=readable, writable=writable, programs=False)
         write({"result": job(told["with"], Telling(write))})
     except DomovError as error:
         write({"error": type(error).__name__, "message": error.message, "hint": error.hint})

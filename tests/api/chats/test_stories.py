@@ -100,7 +100,8 @@ def test_banned_phrases_and_samplers_are_the_storys_options(client: Client) -> N
     client.ask("PATCH", f"/chats/{id}", {"settings": {"story": {"note_depth": -1}}}, status=400)
 
 
-def test_a_chat_is_no_story(client: Client) -> None:
+def test_a_chat_is_no_story_and_a_story_no_chat(client: Client) -> None:
+    client.ask("POST", f"/chats/{story(client)}/messages", {"content": "x"}, status=400)
     chat = client.chat()
     client.ask("GET", f"/chats/{chat}/story", status=400)
     client.ask("PUT", f"/chats/{chat}/story", {"text": "x"}, status=400)

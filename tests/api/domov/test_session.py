@@ -94,8 +94,10 @@ async def test_logging_in_and_out(shared: Guarded) -> None:
 
 
 async def test_too_many_tries_are_told_when_to_come_back(shared: Guarded) -> None:
-    browser = Browser(shared)
+    browser, attempts = Browser(shared), shared.domov.access.accounts.attempts
+    real, attempts.clock = attempts.clock, lambda: 0.0  # no time passes, however busy the machine is
     answers = [await browser.log_in("zeno", "wrong wrong wrong", peer="192.0.2.77") for _ in range(6)]
+    attempts.clock = real
     assert [a.status for a in answers] == [401] * 5 + [429]
     assert answers[-1].headers["retry-after"] == "2" and "again in 2 s" in answers[-1].json["error"]["message"]
 
@@ -120,6 +122,8 @@ class TestOtherPages:
         assert answer.status == 401 and "access-control-allow-credentials" not in answer.headers
         answer = await browser.ask("GET", "/api/domov/users", None, ("origin", FOREIGN))
         assert answer.status == 401
+        answer = await browser.log_in("anna", GOOD)
+        assert answer.status == 403 and answer.cookies == ()
 
     async def test_a_socket_needs_this_servers_own_origin(self, shared: Guarded) -> None:
         browser = Browser(shared).enter(shared.domov.access.people.get("anna"))

@@ -1,3 +1,4 @@
+import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { classes } from "./classes";
 import { type Column, Table } from "./Table";
@@ -17,7 +18,7 @@ interface Axis {
   log?: boolean;
 }
 
-const WIDTH = 640;
+const FIRST_WIDTH = 640;
 const HEIGHT = 300;
 const LEFT = 64;
 const RIGHT = 24;
@@ -33,9 +34,10 @@ export function Scatter(props: {
   y: Axis;
 }) {
   const { t } = useTranslation();
+  const { box, width } = useWidth();
   const dots = [...props.dots].sort((a, b) => a.x - b.x);
   const line = props.line ?? dots.map(({ x, y }): [number, number] => [x, y]);
-  const x = scaleOf([...dots.map((dot) => dot.x), ...line.map(([at]) => at)], props.x.log, LEFT, WIDTH - RIGHT);
+  const x = scaleOf([...dots.map((dot) => dot.x), ...line.map(([at]) => at)], props.x.log, LEFT, width - RIGHT);
   const values = dots.flatMap((dot) => [dot.y, dot.low ?? dot.y, dot.high ?? dot.y]);
   const y = scaleOf([...values, ...line.map(([, at]) => at)], props.y.log, HEIGHT - BOTTOM, TOP);
   const columns: Column<Dot>[] = [
@@ -44,11 +46,11 @@ export function Scatter(props: {
     { title: props.y.label, cell: (dot) => props.y.format(dot.y), right: true },
   ];
   return (
-    <figure className="flex w-full flex-col gap-2">
-      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} className="w-full" aria-hidden="true">
+    <figure ref={box} className="flex w-full flex-col gap-2">
+      <svg viewBox={`0 0 ${width} ${HEIGHT}`} width={width} height={HEIGHT} className="max-w-full" aria-hidden="true">
         {y.ticks.map((tick) => (
           <g key={tick}>
-            <line x1={LEFT} x2={WIDTH - RIGHT} y1={y.at(tick)} y2={y.at(tick)} className="stroke-line" />
+            <line x1={LEFT} x2={width - RIGHT} y1={y.at(tick)} y2={y.at(tick)} className="stroke-line" />
             <text x={LEFT - 8} y={y.at(tick) + 4} textAnchor="end" className="fill-text-3 text-small">
               {props.y.format(tick)}
             </text>
@@ -65,7 +67,7 @@ export function Scatter(props: {
             {props.x.format(tick)}
           </text>
         ))}
-        <text x={(LEFT + WIDTH - RIGHT) / 2} y={HEIGHT - 4} textAnchor="middle" className="fill-text-2 text-small">
+        <text x={(LEFT + width - RIGHT) / 2} y={HEIGHT - 4} textAnchor="middle" className="fill-text-2 text-small">
           {props.x.label}
         </text>
         {line.length > 1 && (
@@ -76,7 +78,7 @@ export function Scatter(props: {
           />
         )}
         {dots.map((dot) => (
-          <Mark key={dot.label} dot={dot} x={x.at(dot.x)} y={y.at} />
+          <Mark key={dot.label} dot={dot} x={x.at(dot.x)} y={y.at} width={width} />
         ))}
       </svg>
       <details className="text-small text-text-2">
@@ -89,8 +91,22 @@ export function Scatter(props: {
   );
 }
 
-function Mark({ dot, x, y }: { dot: Dot; x: number; y: (value: number) => number }) {
-  const end = x > WIDTH - 180;
+/** How wide its place is: a drawing whose letters keep their size is made anew for each width. */
+function useWidth() {
+  const box = useRef<HTMLElement>(null);
+  const [width, setWidth] = useState(FIRST_WIDTH);
+  useEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    const watch = new ResizeObserver(() => setWidth(Math.max(240, element.clientWidth)));
+    watch.observe(element);
+    return () => watch.disconnect();
+  }, []);
+  return { box, width };
+}
+
+function Mark({ dot, x, y, width }: { dot: Dot; x: number; y: (value: number) => number; width: number }) {
+  const end = x > width / 2;
   return (
     <g>
       {dot.low !== undefined && dot.high !== undefined && (
@@ -99,7 +115,7 @@ function Mark({ dot, x, y }: { dot: Dot; x: number; y: (value: number) => number
       <circle cx={x} cy={y(dot.y)} r={dot.mine ? 7 : 4.5} className={dot.mine ? "fill-accent" : "fill-text-3"} />
       <text
         x={end ? x - 11 : x + 11}
-        y={y(dot.y) - 8}
+        y={y(dot.y) - (end ? 13 : 9)}
         textAnchor={end ? "end" : "start"}
         className={classes("text-small", dot.mine ? "fill-text font-medium" : "fill-text-2")}
       >
@@ -124,7 +140,7 @@ function scaleOf(values: readonly number[], log: boolean | undefined, from: numb
 }
 
 function steps(low: number, high: number): number[] {
-  const rough = (high - low) / 5;
+  const rough = (high - low) / 4;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * ([1, 2, 5, 10].find((factor) => factor * power >= rough) ?? 10);
   const first = Math.ceil(low / step);

@@ -120,6 +120,8 @@ class Room:
     async def ask(self, id: str, message: NewMessage) -> tuple[Turn, list[Live]]:
         """Keeps a question, and has it answered, by several models at the same time where several are named."""
         chat = await asyncio.to_thread(self.chat, id)
+        if chat.kind == "story":
+            raise BadRequest("a story is not asked", hint="have it written on, with …/story/write")
         preset = await asyncio.to_thread(self.preset, chat)
         models = message.models or [self.model(chat, preset, None)]
         question = await asyncio.to_thread(self._keep_question, chat, message)
@@ -133,7 +135,7 @@ class Room:
     def _keep_question(self, chat: Chat, message: NewMessage) -> Turn:
         chats, owner = self.kept(chat.id), current().owner
         if message.parent_id is not None:
-            chats.turns.get(chat.id, message.parent_id)
+            self.check_idle(chats.turns.get(chat.id, message.parent_id))
         temporary = [id for id in message.attachments if id.startswith("atmp_")]
         if len(temporary) != (len(message.attachments) if chat.temporary else 0):
             raise BadRequest(
@@ -191,7 +193,8 @@ class Room:
 
     def check_idle(self, turn: Turn) -> None:
         """Raises BadRequest for what is being written."""
-        if self.answering.of(turn) is not None:
+        live = self.answering.of(turn)
+        if live is not None and live.ended is None:
             raise BadRequest(f"{turn.id} is being written", hint="stop it first")
 
     async def stop(self, id: str, message: str) -> Table:

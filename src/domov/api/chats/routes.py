@@ -97,7 +97,9 @@ def _page(room: Room, wanted: Wanted) -> Table:
 
 def _whole(room: Room, id: str) -> Table:
     chat = room.chat(id)
-    messages = [room.answering.shown(turn) for turn in room.kept(id).turns.of(id)]
+    under_way = room.answering.all()
+    turns = room.kept(id).turns.of(id)
+    messages = [(under_way.get(turn.id) or room.answering.of(turn) or turn).table() for turn in turns]
     return shown(room, chat) | {"messages": messages}
 
 

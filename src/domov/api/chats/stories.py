@@ -81,17 +81,12 @@ def _story(room: Room, id: str) -> Chat:
 
 
 def _told(room: Room, id: str) -> Table:
-    chat = _story(room, id)
-    turns = [_now(room, turn) for turn in room.kept(id).turns.of(id)]
+    chat, under_way = _story(room, id), room.answering.all()
+    turns = [under_way[turn.id].now() if turn.id in under_way else turn for turn in room.kept(id).turns.of(id)]
     told = asdict(shown(turns, chat.current)) | {"title": chat.title, "running": None, "seq": None}
     for live in room.answering.running(id):
         told |= {"running": live.turn.id, "seq": len(live.pieces)}
     return told
-
-
-def _now(room: Room, turn: Turn) -> Turn:
-    live = room.answering.of(turn)
-    return live.now() if live else turn
 
 
 def _saved(room: Room, id: str, text: str) -> Table:

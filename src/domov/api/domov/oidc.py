@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 
 from domov.access.callers import current
 from domov.api.domov.session import enter
-from domov.api.door import Door, cookie
+from domov.api.entrance import Entrance, cookie
 from domov.app import App
 from domov.errors import DomovError, NotLoggedIn
 
@@ -30,8 +30,8 @@ def router(domov: App) -> APIRouter:
         except DomovError as error:
             return _failed(error.message)
         answer = RedirectResponse(address, 302)
-        door: Door = request.state.door
-        answer.headers.append("set-cookie", door.set_login_cookie(state))
+        entrance: Entrance = request.state.entrance
+        answer.headers.append("set-cookie", entrance.set_login_cookie(state))
         return answer
 
     @routes.get("/callback", response_class=RedirectResponse)
@@ -39,8 +39,8 @@ def router(domov: App) -> APIRouter:
         request: Request, code: Text = "", state: Text = "", iss: Text = "", error: Text = ""
     ) -> Response:
         """Where the provider sends the browser back to: it is logged in, or told why not."""
-        door: Door = request.state.door
-        mine = cookie(request.headers.get("cookie", ""), f"{door.cookie_name}-login")
+        entrance: Entrance = request.state.entrance
+        mine = cookie(request.headers.get("cookie", ""), f"{entrance.cookie_name}-login")
         answer = RedirectResponse("/", 303)
         try:
             if error:
@@ -56,7 +56,7 @@ def router(domov: App) -> APIRouter:
             enter(domov, opened, request, answer)
         except DomovError as problem:
             answer = _failed(problem.message)
-        answer.headers.append("set-cookie", door.set_login_cookie(""))
+        answer.headers.append("set-cookie", entrance.set_login_cookie(""))
         return answer
 
     return routes
@@ -64,8 +64,8 @@ def router(domov: App) -> APIRouter:
 
 def _callback(request: Request) -> str:
     """This server's own address for the way back. The guard has found Host to be one of its names."""
-    door: Door = request.state.door
-    return f"{'https' if door.secure else 'http'}://{request.headers['host']}/api/domov/oidc/callback"
+    entrance: Entrance = request.state.entrance
+    return f"{'https' if entrance.secure else 'http'}://{request.headers['host']}/api/domov/oidc/callback"
 
 
 def _failed(words: str) -> RedirectResponse:

@@ -4,6 +4,7 @@ What changes how somebody gets in needs a login, not a key: who has found a key 
 """
 
 import asyncio
+import contextlib
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -16,9 +17,9 @@ from domov.access.callers import EVERYTHING, Caller, current
 from domov.access.passwords import MOST_CHARACTERS
 from domov.access.people import User
 from domov.access.sessions import page_token
-from domov.api.door import Door
+from domov.api.entrance import Entrance
 from domov.app import App
-from domov.errors import NoSuchUser, NotLoggedIn, NotPermitted
+from domov.errors import NoSuchSession, NoSuchUser, NotLoggedIn, NotPermitted
 
 Name = Annotated[str, Field(max_length=200)]
 Password = Annotated[str, Field(max_length=MOST_CHARACTERS + 1)]
@@ -80,8 +81,8 @@ def _add_login(routes: APIRouter, domov: App) -> None:
         """Ends this session."""
         caller = logged_in()
         domov.access.sessions.end(caller.session, user_id=caller.user)
-        door: Door = request.state.door
-        response.headers.append("set-cookie", door.set_cookie("", seconds=0))
+        entrance: Entrance = request.state.entrance
+        response.headers.append("set-cookie", entrance.set_cookie("", seconds=0))
         return {"mode": mode(domov, request), "user": None}
 
 
@@ -161,9 +162,12 @@ def own_account(domov: App) -> User:
 
 def enter(domov: App, opened: Opened, request: Request, response: Response) -> dict[str, Any]:
     """Gives the browser its session, in place of an earlier one, and tells who is logged in."""
-    door: Door = request.state.door
+    entrance: Entrance = request.state.entrance
     seconds = domov.access.longest_seconds
-    response.headers.append("set-cookie", door.set_cookie(opened.secret, seconds=seconds))
+    if before := domov.access.directory.session(request.cookies.get(entrance.cookie_name, "").encode()):
+        with contextlib.suppress(NoSuchSession):
+            domov.access.sessions.end(before[0].id, user_id=before[0].user_id)
+    response.headers.append("set-cookie", entrance.set_cookie(opened.secret, seconds=seconds))
     caller = domov.access.of_session(opened.user.id, opened.session.id, current().address)
     domov.access.audit.action("logged in", caller)
     return {"mode": "people", **_account(domov, caller), "token": page_token(opened.secret.encode())}
@@ -177,10 +181,10 @@ def mode(domov: App, request: Request) -> str:
 
 
 def _told(domov: App, request: Request) -> dict[str, Any]:
-    caller, door = current(), request.state.door
+    caller, entrance = current(), request.state.entrance
     about = {"mode": mode(domov, request), "oidc": domov.config.oidc_name if domov.config.oidc_issuer else None}
     if caller.session:
-        secret = request.cookies.get(door.cookie_name, "")
+        secret = request.cookies.get(entrance.cookie_name, "")
         return about | _account(domov, caller) | {"token": page_token(secret.encode())}
     scope = caller.grant.scope if about["mode"] == "single" else None
     return about | {"user": None, "scope": scope, "token": None}

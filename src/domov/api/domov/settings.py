@@ -54,7 +54,8 @@ def router(domov: App) -> APIRouter:
         }
         await asyncio.to_thread(write, domov.config.home / "config.toml", changes)
         domov.__dict__["config"] = replace(domov.config, **now)  # frozen for everybody else
-        await domov.door.switch(offline=domov.config.offline)
+        if "offline" in now:
+            await domov.door.switch(offline=domov.config.offline)
         tell(settings=", ".join(f"{name} = {value}" for name, value in changes.items())[:500])
         written = in_file(domov.config.home / "config.toml")
         return {"settings": [_row(domov, known[name], written) for name in changes]}

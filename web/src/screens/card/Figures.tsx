@@ -8,6 +8,7 @@ interface Row {
   name: string;
   value: string;
   about: string;
+  words: string; // the value in words
 }
 
 /** Every figure of a card, with the interval that holds it and what it means. What nobody measured is said to be unknown. */
@@ -15,13 +16,15 @@ export function Figures({ card }: { card: Card }) {
   const { t } = useTranslation("card");
   const { distance, speed } = card;
   const rows: Row[] = [];
-  const add = (key: string, name: string, value: string, about = "") => rows.push({ key, name, value, about });
+  const add = (key: string, name: string, value: string, about = "", words = "") =>
+    rows.push({ key, name, value, about, words });
   if (distance) {
     add(
       "divergence",
       t("divergence"),
       interval(t, distance.divergence),
-      `${t(`verdict.${verdict(distance.divergence.value)}`)}. ${t("about.divergence")}`,
+      t("about.divergence"),
+      t(`verdict.${verdict(distance.divergence.value)}`),
     );
     add("worst", t("worst"), short(distance.divergence_99), t("about.worst", { most: short(distance.most) }));
     add("same", t("sameTop"), interval(t, distance.same_top, share), t("about.sameTop"));
@@ -29,12 +32,12 @@ export function Figures({ card }: { card: Card }) {
   }
   add("perplexity", t("perplexity"), interval(t, card.perplexity), t("about.perplexity"));
   for (const [language, answers] of card.answers) {
-    const count = t("rightOf", { right: answers.right, of: answers.of });
     add(
       language,
       t(`questions.${language}`, { defaultValue: language }),
-      `${count} · ${interval(t, answers.share, share)}`,
+      interval(t, answers.share, share),
       t("about.questions"),
+      t("rightOf", { right: answers.right, of: answers.of }),
     );
   }
   add(
@@ -56,9 +59,24 @@ export function Figures({ card }: { card: Card }) {
     <Table
       label={t("figures")}
       columns={[
-        { title: t("figure"), cell: (row) => row.name, className: "font-medium" },
-        { title: t("value"), cell: (row) => <span className="tabular">{row.value}</span> },
-        { title: t("meaning"), cell: (row) => row.about, className: "text-text-2 min-w-48" },
+        {
+          title: t("figure"),
+          cell: (row) => (
+            <>
+              <span className="block text-base font-medium">{row.name}</span>
+              {row.about && <span className="block max-w-prose text-text-3">{row.about}</span>}
+            </>
+          ),
+        },
+        {
+          title: t("value"),
+          cell: (row) => (
+            <>
+              <span className="tabular block text-base">{row.value}</span>
+              {row.words && <span className="block text-text-3">{row.words}</span>}
+            </>
+          ),
+        },
       ]}
       rows={rows}
       keyOf={(row) => row.key}

@@ -124,6 +124,7 @@ function Measured({ card }: { card: Card }) {
         {t("text", { text: card.text, digest: card.text_digest.slice(0, 19), tokens: number(card.scored_tokens) })}
       </p>
       <Figures card={card} />
+      <p className="mt-2 text-small text-text-3">{t("intervals")}</p>
       {card.notes.map((note) => (
         <p key={note} className="mt-3 rounded-base bg-warn-soft px-3 py-2 text-base">
           {note}

@@ -52,8 +52,20 @@ export function JobField(props: Props) {
     );
   }
   if (name === "fit_bytes") return <Scaled {...props} words={words} factor={MEGABYTE} />;
-  if (name === "loss") return <Scaled {...props} words={words} factor={0.01} />;
+  if (name === "loss" || name === "width") return <Scaled {...props} words={words} factor={0.01} />;
   if (takesText(schema)) return <Text {...props} words={words} />;
+  if (schema.items && takesText(schema.items)) {
+    const [first] = Array.isArray(value) ? value : [];
+    return (
+      <Text
+        {...props}
+        schema={schema.items}
+        value={first}
+        words={words}
+        onChange={(text) => onChange(text ? [text] : [])}
+      />
+    );
+  }
   if (schema.type === "boolean") return <Switch {...words} checked={Boolean(value)} onChange={onChange} />;
   if (schema.type === "array" || schema.anyOf?.some((one) => one.type === "array")) {
     const lines = Array.isArray(value) ? value.join("\n") : "";
@@ -68,16 +80,18 @@ export function JobField(props: Props) {
   }
   const choices = schema.enum ?? schema.anyOf?.find((one) => one.enum)?.enum;
   if (choices) {
-    const options = choices.map((choice) => ({
+    const none = schema.enum ? [] : [{ value: "", label: t("noChoice") }];
+    const named = choices.map((choice) => ({
       value: String(choice),
       label: said(t, `choices.${choice}`, String(choice)),
     }));
+    const options = [...none, ...named];
     return (
       <Select
         {...words}
         options={options}
         value={String(value ?? "")}
-        onChange={(event) => onChange(event.target.value)}
+        onChange={(event) => onChange(event.target.value || undefined)}
       />
     );
   }

@@ -38,9 +38,11 @@ function Row({ job }: { job: Job }) {
           </div>
         )}
       </div>
-      <Badge tone={TONE_OF[job.status]}>{t(`status.${job.status}`)}</Badge>
-      <div className="flex">
-        <Actions job={job} />
+      <div className="ml-auto flex items-center gap-2">
+        <Badge tone={TONE_OF[job.status]}>{t(`status.${job.status}`)}</Badge>
+        <div className="flex">
+          <Actions job={job} />
+        </div>
       </div>
     </li>
   );

@@ -12,7 +12,7 @@ import { Switch } from "@/components/Field";
 import { EmptyState, ProblemBox, Skeleton } from "@/components/States";
 import { BackBar } from "./BackBar";
 import { JobField } from "./JobField";
-import { type Forecast, JOBS, type Kind, kindsQuery, type WholeJob } from "./jobs";
+import { type Forecast, JOBS, type Kind, kindsQuery, type Parameters, type Schema, type WholeJob } from "./jobs";
 import { kindTitle, plain, said } from "./words";
 
 const SETTLED_MS = 300;
@@ -77,17 +77,15 @@ function Form({ kind, models }: { kind: Kind; models: readonly string[] }) {
     >
       <div className="flex flex-col gap-5">
         <p className="max-w-prose text-base text-text-2">{said(t, `kinds.${kind.kind}.long`, kind.words)}</p>
-        {fields.map(([field, schema]) => (
-          <JobField
-            key={field}
-            kind={kind.kind}
-            name={field}
-            schema={schema}
-            models={models}
-            value={values[field]}
-            onChange={(value) => change(field, value)}
-          />
-        ))}
+        {fields.map(([field, schema]) => {
+          const common = { kind: kind.kind, models, onChange: (value: unknown) => change(field, value) };
+          const part = partOf(kind, schema);
+          return part ? (
+            <Part key={field} {...common} name={field} part={part} value={values[field]} />
+          ) : (
+            <JobField key={field} {...common} name={field} schema={schema} value={values[field]} />
+          );
+        })}
       </div>
       <aside aria-label={t("needs.title")} className="flex flex-col gap-4 lg:sticky lg:top-0 lg:self-start">
         <Needs forecast={foretold.data} error={foretold.error} ready={ready} kind={kind} />
@@ -114,6 +112,45 @@ function Form({ kind, models }: { kind: Kind; models: readonly string[] }) {
   );
 }
 
+/** The fields of a parameter that has some of its own. */
+function partOf(kind: Kind, schema: Schema): Parameters | undefined {
+  const name = schema.$ref?.split("/").pop();
+  return name ? kind.parameters.$defs?.[name] : undefined;
+}
+
+/** Fields that most people leave as they are. */
+function Part(props: {
+  kind: string;
+  name: string;
+  part: Parameters;
+  models: readonly string[];
+  value: unknown;
+  onChange: (value: unknown) => void;
+}) {
+  const { t } = useTranslation("workshop");
+  const values = (props.value ?? {}) as Values;
+  return (
+    <details className="rounded-base border border-line px-4 py-3">
+      <summary className="w-fit cursor-pointer rounded-small text-base">
+        {said(t, `fields.${props.name}`, props.name)}
+      </summary>
+      <div className="mt-4 flex flex-col gap-5">
+        {Object.entries(props.part.properties).map(([field, schema]) => (
+          <JobField
+            key={field}
+            kind={props.kind}
+            name={field}
+            schema={schema}
+            models={props.models}
+            value={values[field]}
+            onChange={(value) => props.onChange(sent({ ...values, [field]: value }))}
+          />
+        ))}
+      </div>
+    </details>
+  );
+}
+
 /** What a field begins with: what the address says, the schema's default, or the first model there is. */
 function firstValues(kind: Kind, models: readonly string[], given: Values): Values {
   const values: Values = {};
@@ -123,6 +160,8 @@ function firstValues(kind: Kind, models: readonly string[], given: Values): Valu
   if ("type" in values) values.type ??= "Q4_K_M";
   for (const field of ["model", "first", "teacher"]) if (field in values) values[field] ??= models[0];
   for (const field of ["second", "student"]) if (field in values) values[field] ??= models[1] ?? models[0];
+  if (kind.kind === "distill") values.data = ["builtin"];
+  if (kind.kind === "prune") values.width = 0.1;
   if (kind.kind === "shrink" && !values.fit_bytes) values.fit_bytes = 100_000_000;
   return values;
 }

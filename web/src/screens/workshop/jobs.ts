@@ -64,13 +64,18 @@ export interface Schema {
   maximum?: number;
 }
 
+export interface Parameters {
+  properties: Record<string, Schema>;
+  required?: string[];
+}
+
 export interface Kind {
   kind: string;
   words: string;
   lane: "work" | "network";
   pausing: "held" | "left";
   again: string;
-  parameters: { properties: Record<string, Schema>; required?: string[] };
+  parameters: Parameters & { $defs?: Record<string, Parameters> };
 }
 
 export interface Forecast {

@@ -19,13 +19,14 @@ const NEAR_END_PX = 80;
 export function Editor({ id, open, prepared }: { id: string; open: OpenStory; prepared: () => Promise<void> }) {
   const { t } = useTranslation("writing");
   const [view, setView] = useState<View>("text");
-  const running = open.story?.running ?? null;
+  const running = open.busy === "writing" || !!open.story?.running;
+  const still = running || open.busy !== null;
   const tries = open.story?.alternatives ?? [];
   const write = () => prepared().then(open.write);
   const retry = () => prepared().then(open.retry);
-  useShortcut("Mod+Enter", t("write"), () => !running && write());
-  useShortcut("Mod+Z", t("undo"), () => open.story?.undo && !running && open.show(open.story.undo.current), true);
-  useShortcut("Mod+Shift+Z", t("redo"), () => open.story?.redo && !running && open.show(open.story.redo.current), true);
+  useShortcut("Mod+Enter", t("write"), () => !still && write());
+  useShortcut("Mod+Z", t("undo"), () => open.story?.undo && !still && open.show(open.story.undo.current), true);
+  useShortcut("Mod+Shift+Z", t("redo"), () => open.story?.redo && !still && open.show(open.story.redo.current), true);
   useShortcut("Escape", t("stop"), () => running && open.stop(), true);
   return (
     <>
@@ -51,7 +52,7 @@ export function Editor({ id, open, prepared }: { id: string; open: OpenStory; pr
         </div>
       </div>
       <div id="view" role="tabpanel" aria-labelledby={`view-${view}`} className="flex min-h-0 flex-1 flex-col">
-        {view === "text" && <Text open={open} running={running !== null} />}
+        {view === "text" && <Text open={open} running={running} />}
         {view === "figures" && (
           <Figures id={id} open={open} onRewrite={(text) => prepared().then(() => open.rewrite(text))} />
         )}
@@ -66,31 +67,28 @@ export function Editor({ id, open, prepared }: { id: string; open: OpenStory; pr
               {t("stop")}
             </Button>
           ) : (
-            <Button look="primary" icon={PenLine} onClick={write}>
+            <Button look="primary" icon={PenLine} disabled={still} onClick={write}>
               {t("write")}
             </Button>
           )}
-          <IconButton
-            icon={RefreshCw}
-            label={t("retry")}
-            disabled={!tries.length || running !== null}
-            onClick={retry}
-          />
-          {tries.length > 1 && <Tries open={open} tries={tries} disabled={running !== null} />}
+          <IconButton small icon={RefreshCw} label={t("retry")} disabled={!tries.length || still} onClick={retry} />
+          {tries.length > 1 && <Tries open={open} tries={tries} disabled={still} />}
           <span className="flex-1" />
           <Status open={open} />
           <IconButton
+            small
             icon={Undo2}
             label={t("undo")}
             keys="Mod+Z"
-            disabled={!open.story?.undo || running !== null}
+            disabled={!open.story?.undo || still}
             onClick={() => open.story?.undo && open.show(open.story.undo.current)}
           />
           <IconButton
+            small
             icon={Redo2}
             label={t("redo")}
             keys="Mod+Shift+Z"
-            disabled={!open.story?.redo || running !== null}
+            disabled={!open.story?.redo || still}
             onClick={() => open.story?.redo && open.show(open.story.redo.current)}
           />
         </div>
@@ -156,7 +154,7 @@ function Tries({ open, tries, disabled }: { open: OpenStory; tries: string[]; di
 function Status({ open }: { open: OpenStory }) {
   const { t } = useTranslation("writing");
   const { piece, story, stage } = open;
-  if (story?.running)
+  if (story?.running || open.busy === "writing")
     return (
       <span role="status" className="text-small text-text-2">
         {stage ? t(`stages.${stage}`) : t("stages.writing")}

@@ -37,7 +37,6 @@ export function Figures(props: { id: string; open: OpenStory; onRewrite: (text: 
     <div className="flex min-h-0 flex-1 flex-col">
       <section
         aria-label={t("figures.text")}
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
         tabIndex={0}
         className="min-h-0 flex-1 overflow-y-auto px-5 py-6 outline-offset-[-2px]"
       >
@@ -95,8 +94,8 @@ function Chances({ token, onChoose }: { token: TokenFigure; onChoose: (word: str
       aria-label={t("figures.chances")}
       className="max-h-[38%] shrink-0 overflow-y-auto border-t border-line bg-side px-5 py-3"
     >
-      <p className="mx-auto max-w-[72ch] pb-1 text-small text-text-2">{t("figures.choose")}</p>
-      <ul className="mx-auto grid max-w-[72ch] gap-x-6 sm:grid-cols-2">
+      <p className="mx-auto max-w-[680px] px-2 pb-1 text-small text-text-2">{t("figures.choose")}</p>
+      <ul className="mx-auto grid max-w-[680px] gap-x-6 sm:grid-cols-2">
         {others.map((other) => (
           <li key={other.text}>
             <button

@@ -80,12 +80,12 @@ export function Room({ id, onLeave }: { id: string; onLeave: () => void }) {
           {story.story ? <Editor id={id} open={story} prepared={flush} /> : <Skeleton className="p-6" />}
         </div>
         {wide && beside && (
-          <aside
+          <section
             aria-label={t("panel")}
             className="w-[340px] shrink-0 overflow-y-auto border-l border-line bg-side p-4"
           >
             {panel}
-          </aside>
+          </section>
         )}
       </div>
       <Drawer open={drawer && !wide} onClose={() => openDrawer(false)} title={t("panel")} side="right">

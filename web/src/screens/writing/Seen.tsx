@@ -34,7 +34,6 @@ export function Seen({ id, open, prepared }: { id: string; open: OpenStory; prep
   return (
     <section
       aria-label={t("views.seen")}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
       tabIndex={0}
       className="min-h-0 flex-1 overflow-y-auto px-5 py-5 outline-offset-[-2px]"
     >

@@ -12,6 +12,7 @@ export interface OpenStory {
   text: string;
   piece: Piece | null; // what the model wrote last, since the story was opened
   stage: string | null; // what is done before the first word
+  busy: "writing" | "changing" | null; // what was asked for and is not done yet
   error: unknown;
   edit: (text: string) => void;
   write: () => void;
@@ -27,6 +28,7 @@ export function useStory(id: string): OpenStory {
   const [text, setText] = useState("");
   const [piece, setPiece] = useState<Piece | null>(null);
   const [stage, setStage] = useState<string | null>(null);
+  const [busy, setBusy] = useState<OpenStory["busy"]>(null);
   const [error, setError] = useState<unknown>(null);
   const kept = useRef(""); // the text that the server has
   const typed = useRef(""); // the text that is on the page
@@ -84,9 +86,10 @@ export function useStory(id: string): OpenStory {
 
   /** Does something after what was typed is kept, and then shows the story as it is. */
   const act = useCallback(
-    async (done: () => Promise<unknown>) => {
+    async (kind: OpenStory["busy"], done: () => Promise<unknown>) => {
       const { signal } = open.current;
       setError(null);
+      setBusy(kind);
       try {
         await save();
         await done();
@@ -94,6 +97,7 @@ export function useStory(id: string): OpenStory {
       } catch (problem) {
         if (!signal.aborted) setError(problem);
       }
+      setBusy(null);
     },
     [save, load],
   );
@@ -124,13 +128,14 @@ export function useStory(id: string): OpenStory {
   };
   const begin = (asked: () => Promise<Piece>) => {
     setPiece(null);
-    act(asked);
+    act("writing", asked);
   };
   return {
     story,
     text,
     piece,
     stage,
+    busy,
     error,
     edit,
     save,
@@ -141,7 +146,7 @@ export function useStory(id: string): OpenStory {
     },
     show: (current) => {
       setPiece(null);
-      act(() => stories.change(id, { current }));
+      act("changing", () => stories.change(id, { current }));
     },
     rewrite: (value) => {
       put(value);

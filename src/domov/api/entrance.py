@@ -11,7 +11,7 @@ LOGIN_SECONDS = 600  # that a login elsewhere (OpenID Connect) may take
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Entrance:
     """The address that a request came in by."""
 
     port: int
