@@ -130,7 +130,7 @@ function Row({ setting }: { setting: Setting }) {
             {!setting.changeable && <Badge>{t("server.fixed")}</Badge>}
           </span>
         </p>
-        <p className="text-small text-text-2">{setting.words}</p>
+        <p className="text-small text-text-2">{spelled(setting.words)}</p>
         <p className="text-small text-text-3" lang={i18n.language}>
           {t("server.default", { value: shown(setting.default, t("server.empty")) })}
           {!setting.at_once && setting.changeable && ` · ${t("server.restart")}`}
@@ -147,6 +147,14 @@ function Row({ setting }: { setting: Setting }) {
       </div>
     </li>
   );
+}
+
+/** What stands between backticks is shown as it is typed. */
+function spelled(words: string) {
+  return words.split("`").map((part, at) => {
+    const place = `${at} ${part}`;
+    return at % 2 ? <code key={place}>{part}</code> : <span key={place}>{part}</span>;
+  });
 }
 
 function shown(value: Value, empty: string): string {
