@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from tests.api.conftest import Server, serving
-from tests.page.conftest import PHONE, Look, Visitor, axe
+from tests.page.conftest import PATIENCE_MS, PHONE, Look, Visitor, axe
 
 FILES: list[FilePayload] = [
     {"name": "water.txt", "mimeType": "text/plain", "buffer": b"The main water valve is in the cellar, on the left.\n"},
@@ -42,8 +42,8 @@ def test_files_are_sent_read_found_with_reasons_and_deleted(empty: Server, visit
     assert axe(page) == []
     dialog.get_by_role("button", name="Add", exact=True).click()
     card = page.get_by_role("region", name="home")
-    expect(card).to_contain_text("1 file could not be read")
-    expect(card).to_contain_text("2 files")
+    expect(card).to_contain_text("1 file could not be read", timeout=PATIENCE_MS)
+    expect(card).to_contain_text("2 files", timeout=PATIENCE_MS)
     card.get_by_text("1 file could not be read").click()
     expect(card).to_contain_text("broken.pdf")
 

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from tests.api.conftest import Server
 from tests.conftest import STARTER
-from tests.page.conftest import PHONE, WIDE, Look, Visitor, axe
+from tests.page.conftest import PATIENCE_MS, PHONE, WIDE, Look, Visitor, axe
 
 WORDS = {"en": ("Processor", "What it is good for", "As a table"), "cs": ("Procesor", "Na co stačí", "Jako tabulka")}
 
@@ -23,7 +23,7 @@ def test_what_goes_on_is_shown_and_goes_on(
     expect(page.get_by_role("heading", name=advice)).to_be_visible()
     page.get_by_text(table).first.click()
     rows = page.locator("figure").first.locator("tbody tr")
-    expect(rows.nth(2)).to_be_visible()  # a sample more every two seconds
+    expect(rows.nth(2)).to_be_visible(timeout=PATIENCE_MS)  # a sample more every two seconds
     assert axe(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
     look(page, f"machine-{language}-{theme}-{size[0]}")

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.hub import WAIT_SECONDS, Fault
-from tests.page.conftest import PHONE, ROOT, Look, Visitor, axe
+from tests.page.conftest import PATIENCE_MS, PHONE, ROOT, Look, Visitor, axe
 from tests.page.stocked import Stocked, stocked
 
 __all__ = ("stocked",)
@@ -29,11 +29,11 @@ def test_a_model_is_found_fetched_loaded_unloaded_and_deleted(stocked: Stocked, 
     look(page, "models-hub")
     assert axe(page) == []
     page.get_by_role("button", name="Fetch hf.co/user/small:Q8_0").click()
-    expect(variants.get_by_text("here", exact=True)).to_be_visible()
+    expect(variants.get_by_text("here", exact=True)).to_be_visible(timeout=PATIENCE_MS)
 
     page.get_by_role("tab", name="Here").click()
     page.get_by_role("button", name="Load hf.co/user/small:Q8_0").click()
-    expect(page.get_by_text("in memory")).to_be_visible()
+    expect(page.get_by_text("in memory")).to_be_visible(timeout=PATIENCE_MS)
     look(page, "models-installed")
     assert axe(page) == []
     page.get_by_role("button", name="Unload hf.co/user/small:Q8_0").click()

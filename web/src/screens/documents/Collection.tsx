@@ -116,7 +116,6 @@ function Failures({ one, onRetry }: { one: Collection; onRetry?: () => void }) {
       <summary className="w-fit rounded-small text-small text-warn">
         {t("failures", { count: one.failures.length, shown: number(one.failures.length) })}
       </summary>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
       <ul tabIndex={0} className="mt-1.5 max-h-72 overflow-y-auto">
         {one.failures.map(({ path, reason }) => (
           <li key={path} className="border-t border-line py-1.5 text-small first:border-t-0">

@@ -64,7 +64,7 @@ export const statusQuery = queryOptions({
   queryKey: ["documents"],
   queryFn: ({ signal }) => request<Status>(OWN, { signal }),
   staleTime: 500,
-  refetchInterval: ({ state }) => (state.data?.stage ? BUSY_MS : IDLE_MS),
+  refetchInterval: ({ state }) => (state.data && busy(state.data) ? BUSY_MS : IDLE_MS),
 });
 
 export const searchQuery = (text: string, collection: string) =>
@@ -95,6 +95,11 @@ export const filesQuery = (name: string) =>
     initialPageParam: 0,
     getNextPageParam: (page) => page.next,
   });
+
+/** Something is read, waits to be read, or has just been added. */
+function busy({ stage, collections }: Status): boolean {
+  return stage !== null || collections.some((one) => !one.paused && (one.waiting > 0 || one.read + one.failed === 0));
+}
 
 const named = (name: string) => `${OWN}/${encodeURIComponent(name)}`;
 
