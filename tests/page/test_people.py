@@ -228,7 +228,7 @@ def test_every_part_is_clean_in_both_languages_and_themes(
     for part in PARTS:
         page.goto(f"{shared.url}/home/settings/{part}")
         page.wait_for_selector("#main h2")
-        page.wait_for_load_state("networkidle")
+        expect(page.locator("#main [role=status][aria-label]")).to_have_count(0)  # nothing is being loaded
         assert axe(page) == [], part
         look(page, f"settings-{part}-{language}-{theme}")
 
@@ -238,7 +238,7 @@ def test_every_part_fits_a_phone(shared: Server, visitor: Visitor, look: Look) -
     for part in PARTS:
         page.goto(f"{shared.url}/home/settings/{part}")
         page.wait_for_selector("#main h2")
-        page.wait_for_load_state("networkidle")
+        expect(page.locator("#main [role=status][aria-label]")).to_have_count(0)  # nothing is being loaded
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= PHONE[0], part
         look(page, f"settings-{part}-phone")

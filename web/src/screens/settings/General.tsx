@@ -78,7 +78,7 @@ function Server() {
     text,
     (settings.data ?? []).map((setting) => ({
       ...setting,
-      label: setting.name.replaceAll("_", " "),
+      label: `${setting.name} ${setting.name.replaceAll("_", " ")}`,
       detail: setting.words,
     })),
   );
