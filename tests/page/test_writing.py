@@ -51,6 +51,7 @@ def test_a_story_is_begun_written_on_undone_and_tried_again(server: Server, visi
     box.fill(START)
     page.get_by_label("Length of a piece").last.fill("12")
     page.keyboard.press("Control+Enter")
+    expect(box).not_to_have_value(START, timeout=60_000)
     first = written(page)
     assert first.startswith(START) and len(first) > len(START)
     page.get_by_role("button", name="Write the last piece again").click()

@@ -15,7 +15,8 @@ export function World(props: {
   onScan: (tokens: number) => void;
 }) {
   const { t } = useTranslation("writing");
-  const { entries, onChange } = props;
+  const { onChange } = props;
+  const entries = props.entries.map((entry) => ({ ...FIRST, ...entry })); // one that a program has made may lack fields
   const change = (place: number, part: Partial<WorldEntry>) =>
     onChange(entries.map((entry, at) => (at === place ? { ...entry, ...part } : entry)));
   return (
@@ -23,7 +24,7 @@ export function World(props: {
       <p className="text-small text-text-2">{t("world.text")}</p>
       {entries.map((entry, place) => (
         <Entry
-          key={entry.id}
+          key={entry.id ?? place}
           entry={entry}
           onChange={(part) => change(place, part)}
           onRemove={() => onChange(entries.filter((_, at) => at !== place))}
