@@ -78,7 +78,7 @@ def test_an_answer_is_stopped_by_escape_and_gone_on_with(server: Server, visitor
     stopped = answers(page, "stopped")
     expect(stopped).to_contain_text("Stopped.")
     before = stopped.locator(".prose").inner_text()
-    stopped.get_by_role("button", name="Go on").click()
+    stopped.get_by_role("button", name="Go on", exact=True).click()
     expect(running).to_be_visible()
     expect(running.locator(".prose")).to_contain_text(before[:40])
     page.keyboard.press("Escape")
@@ -232,7 +232,7 @@ def test_a_chat_is_renamed_filed_and_deleted(echo: Server, visitor: Visitor) -> 
     history = page.get_by_role("region", name="Chats")
 
     def choose(*names: str) -> None:
-        page.get_by_role("main").get_by_role("button", name="This chat").click()
+        page.get_by_role("main").get_by_role("button", name="This chat", exact=True).click()
         for name in names:
             page.get_by_role("menuitem", name=name, exact=True).click()
 
@@ -256,7 +256,7 @@ def test_a_chat_is_renamed_filed_and_deleted(echo: Server, visitor: Visitor) -> 
 def test_a_chat_is_taken_along_as_a_file(echo: Server, visitor: Visitor) -> None:
     chat, _ = Chats(echo).ask("take me along")
     page = visitor.open(echo, f"/home/chat/{chat}")
-    page.get_by_role("main").get_by_role("button", name="This chat").click()
+    page.get_by_role("main").get_by_role("button", name="This chat", exact=True).click()
     page.get_by_role("menuitem", name="Export").click()
     with page.expect_download() as found:
         page.get_by_role("menuitem", name="Markdown").click()

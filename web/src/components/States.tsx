@@ -16,7 +16,7 @@ export function Skeleton({ lines = 3, className }: { lines?: number; className?:
     return () => clearTimeout(timer);
   }, []);
   return (
-    <div role="status" aria-label={t("loading")} className={classes("flex flex-col gap-3", className)}>
+    <div role="status" data-loading aria-label={t("loading")} className={classes("flex flex-col gap-3", className)}>
       {shown &&
         Array.from({ length: lines }, (_, line) => (
           <div
@@ -53,7 +53,9 @@ export function useSentence(): (error: unknown) => string {
   };
 }
 
+/** A sentence begins with a capital; a name at its beginning, such as that of a file, stays as it is. */
 function capital(text: string): string {
+  if (!/^\p{L}+[\s,:']/u.test(text)) return text;
   return text.charAt(0).toLocaleUpperCase() + text.slice(1);
 }
 

@@ -195,7 +195,7 @@ function Column({
       )}
     >
       <header className="mb-2 flex items-center gap-2 border-b border-line pb-2">
-        <h3 className="min-w-0 flex-1 truncate text-small">{name}</h3>
+        <h2 className="min-w-0 flex-1 truncate text-small">{name}</h2>
         {hidden && <EyeOff size={15} aria-label={t("hidden")} className="text-text-3" />}
         {won && (
           <Badge tone="accent" icon={Trophy}>
