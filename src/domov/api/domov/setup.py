@@ -8,6 +8,7 @@ from pydantic import Field
 
 from domov.access.callers import current
 from domov.api.domov.session import Body, Name, Password, enter, mode
+from domov.api.models import shown
 from domov.app import App
 
 Secret = Annotated[str, Field(max_length=100)]
@@ -35,7 +36,7 @@ def router(domov: App) -> APIRouter:
         """Whether people log in here (`mode`), and for who may see it, whether there is a model yet."""
         here = mode(domov, request)
         knows = here == "single" or current().session
-        return {"mode": here, "models": bool(domov.models.all()) if knows else None}
+        return {"mode": here, "models": bool(shown(domov)) if knows else None}
 
     @routes.post("/setup")
     async def begin(body: FirstBody, request: Request, response: Response) -> dict[str, Any]:
