@@ -60,7 +60,7 @@ def router(domov: App) -> APIRouter:
         wishes = Wishes(context_tokens=context)
         found = list(published(whole_files(repository), header, place, wishes, name=str(name)))
         chosen = best([row.variant for row in found])
-        here = {m.manifest.source.file for m in domov.models.all() if _is_from(m, name)}
+        here = {m.manifest.source.file for m in shown(domov) if _is_from(m, name)}
         rows = [_variant_table(name, r, best=r.variant is chosen, here=r.file.name in here) for r in found]
         return {"model": str(replace(name, quant=None)), "licence": repository.licence, "variants": rows}
 
@@ -109,7 +109,7 @@ def _table(domov: App, model: Model, row: Row | None) -> Table:
         "problem": "",
     }
     try:
-        domov.models.get(model.name)  # its file is there, and as it was
+        installed(domov, model.name)  # its file is there, and as it was
         found, options = known(model), domov.options(model)
         shape, plan = found.shape, domov.plan(found.shape, options)
     except (DomovError, OSError) as error:  # damaged, gone, or with options that can't be: told, and listed
