@@ -108,11 +108,24 @@ def test_a_killed_server_keeps_the_text_and_the_next_one_says_so(home: Path) -> 
         client.http.close()
         server.process.terminate()  # in the middle of an answer
         assert server.process.wait(20) in (0, -signal.SIGTERM)  # uvicorn ends as the signal has it, when all is done
-    assert states(home) > 0
     with serving(home) as server:
         client = Client(server.url, STARTER)
         kept = client.message(chat, second["id"])
         assert kept["status"] == "interrupted" and kept["content"].startswith(seen)
+        client.http.close()
+
+
+def test_the_saved_state_of_a_chat_goes_with_it(home: Path) -> None:
+    with serving(home) as server:
+        client = Client(server.url, STARTER)
+        chat = client.chat(settings={"system": "the house by the sea " * 150, "options": {"max_tokens": 2}})
+        client.said(chat, "Hello!")
+        client.http.close()
+        server.process.terminate()
+        server.process.wait(20)
+    assert states(home) > 0
+    with serving(home) as server:
+        client = Client(server.url, STARTER)
         client.ask("DELETE", f"/chats/{chat}", status=204)
         assert states(home) == 0
         client.http.close()
