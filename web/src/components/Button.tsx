@@ -46,6 +46,7 @@ export interface IconButtonProps extends ButtonHTMLAttributes<HTMLButtonElement>
   small?: boolean;
   pressed?: boolean;
   side?: "top" | "bottom" | "left" | "right";
+  untold?: boolean; // no tip: in a dialog its first Escape would only close the tip
   ref?: Ref<HTMLButtonElement>;
 }
 
@@ -57,25 +58,31 @@ export function IconButton({
   small,
   pressed,
   side,
+  untold,
   ...rest
 }: IconButtonProps) {
-  return (
+  const button = (
+    <button
+      type="button"
+      aria-label={label}
+      aria-pressed={pressed}
+      {...rest}
+      className={classes(
+        "inline-flex shrink-0 items-center justify-center rounded-base transition-colors duration-100",
+        small ? "size-8" : "size-9",
+        LOOKS[look],
+        pressed && "bg-accent-soft text-accent-text",
+        rest.className,
+      )}
+    >
+      <Icon size={small ? 16 : 18} aria-hidden />
+    </button>
+  );
+  return untold ? (
+    button
+  ) : (
     <Tip text={label} keys={keys} side={side}>
-      <button
-        type="button"
-        aria-label={label}
-        aria-pressed={pressed}
-        {...rest}
-        className={classes(
-          "inline-flex shrink-0 items-center justify-center rounded-base transition-colors duration-100",
-          small ? "size-8" : "size-9",
-          LOOKS[look],
-          pressed && "bg-accent-soft text-accent-text",
-          rest.className,
-        )}
-      >
-        <Icon size={small ? 16 : 18} aria-hidden />
-      </button>
+      {button}
     </Tip>
   );
 }

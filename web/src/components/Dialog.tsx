@@ -29,7 +29,7 @@ export function Dialog(
         >
           <div className="flex items-start gap-3 px-5 pt-4">
             <Base.Title className="flex-1 text-read">{props.title}</Base.Title>
-            <Base.Close render={<IconButton icon={X} label={t("close")} small className="-mt-0.5 -mr-2" />} />
+            <Base.Close render={<IconButton icon={X} label={t("close")} small untold className="-mt-0.5 -mr-2" />} />
           </div>
           {props.text && <Base.Description className="px-5 pt-1 text-base text-text-2">{props.text}</Base.Description>}
           {props.children && <div className="min-h-0 overflow-y-auto px-5 py-3">{props.children}</div>}
