@@ -153,7 +153,7 @@ def _responses(route: str, operation: Table) -> Table:
 
 def _unknown(operation: Table) -> Table:
     """What FastAPI knows of an answer, if that is more than nothing."""
-    told = {status: answer for status, answer in operation["responses"].items() if status < "300"}
+    told = {status: answer for status, answer in operation["responses"].items() if status < "400"}
     for answer in told.values():
         if answer.get("content", {}).get(JSON, {}).get("schema") == {}:
             del answer["content"]
