@@ -29,7 +29,7 @@ LEFT_OUT = (
     "/domov/offline",
     "/domov/search",
     "/domov/variants",
-    # From the first account on everybody else is asked to log in; a restore or a setting changes the server; events have no end.
+    # The first account shuts everybody else out; a restore or a setting changes the server; events have no end.
     "/domov/setup",
     "/domov/backup",
     "/domov/restore",

@@ -49,7 +49,10 @@ def test_a_story_is_begun_written_on_undone_and_tried_again(server: Server, visi
     page.get_by_role("button", name="New story").first.click()
     box = page.get_by_label("Text of the story")
     box.fill(START)
-    page.get_by_label("Length of a piece").last.fill("12")
+    with page.expect_response(lambda answer: "max_tokens" in (answer.request.post_data or "")) as kept:
+        page.get_by_label("Length of a piece").last.fill("12")
+    options = {"max_tokens": 12, "temperature": 0}  # at random it may have nothing to add
+    httpx2.patch(kept.value.url, json={"settings": {"options": options}}).raise_for_status()
     page.keyboard.press("Control+Enter")
     expect(box).not_to_have_value(START, timeout=60_000)
     first = written(page)
