@@ -1,0 +1,1 @@
+import{n as e,t}from"./useBaseQuery-D86ZcWhg.js";function n(n,r){return t(n,e,r)}function r(e){return e}export{n,r as t};
