@@ -60,6 +60,7 @@ def test_schemathesis_finds_nothing(fake: Server, tmp_path: Path) -> None:
     file.write_text(json.dumps(document | {"components": {"schemas": schemas}, "paths": paths}))
     command = [str(Path(sys.executable).parent / "schemathesis"), "run", str(file), "--url", fake.url]
     command += ["--checks", CHECKS, "--phases", "coverage,fuzzing", "--max-examples", EXAMPLES]
+    command += ["--request-timeout", "60"]  # a machine is measured in seconds
     command += ["--seed", "1", "--continue-on-failure", "--suppress-health-check", "all", "--warnings", "off"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr

@@ -20,7 +20,7 @@ Text = Annotated[str, Query(max_length=4000)]
 def router(domov: App) -> APIRouter:
     routes = APIRouter(prefix="/api/domov/oidc", tags=["Domov"])
 
-    @routes.get("/start", response_class=RedirectResponse)
+    @routes.get("/start", response_class=RedirectResponse, status_code=303)
     async def start(request: Request) -> Response:
         """Sends the browser to the provider of the setting `oidc_issuer`."""
         if not domov.access.directory.asks_who():
@@ -34,7 +34,7 @@ def router(domov: App) -> APIRouter:
         answer.headers.append("set-cookie", entrance.set_login_cookie(state))
         return answer
 
-    @routes.get("/callback", response_class=RedirectResponse)
+    @routes.get("/callback", response_class=RedirectResponse, status_code=303)
     async def callback(
         request: Request, code: Text = "", state: Text = "", iss: Text = "", error: Text = ""
     ) -> Response:
