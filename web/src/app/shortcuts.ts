@@ -52,7 +52,7 @@ export function startShortcuts(): void {
   window.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing) return;
     const writing = isWriting(event.target);
-    const inDialog = document.querySelector("[role=dialog],[role=menu]") !== null; // it has the keys, also from outside
+    const inDialog = document.querySelector("[role=dialog][data-open],[role=menu][data-open]") !== null; // it has the keys, also from outside
     for (const shortcut of [...list].reverse()) {
       if (!matches(shortcut.keys, event)) continue;
       if (!shortcut.keys.includes("Mod+") && (inDialog || (writing && !shortcut.whileWriting))) continue;

@@ -147,7 +147,7 @@ function useBox(chat: string, text: string) {
   const phone = usePhone();
   // biome-ignore lint/correctness/useExhaustiveDependencies: once for each chat
   useEffect(() => {
-    if (!phone && !document.querySelector("[role=dialog]")) box.current?.focus();
+    if (!phone && !document.querySelector("[role=dialog][data-open]")) box.current?.focus();
   }, [chat, phone]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the text is what makes it higher
   useLayoutEffect(() => {
