@@ -32,6 +32,11 @@ class Caller:
     user: str = ""  # the id of the account that it, or the session, is of
     session: str = ""  # the id of the session, where a person has logged in
 
+    @property
+    def account_key(self) -> str:
+        """The id of the key of an account that was shown; empty where the owner says all, as with a server's key."""
+        return self.key if self.user else ""
+
     def check_model(self, name: str) -> None:
         """Raises NotPermitted, whether or not there is such a model."""
         if not self.grant.allows(name):

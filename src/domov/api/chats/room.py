@@ -243,7 +243,7 @@ class Room:
     def run(self, chat: Chat, turn: Turn, made: Made, *, then: Then = nothing) -> Live:
         """The work counts as the caller's, whose limits hold for it, also when the request is over."""
         caller = current()
-        with acting_for(self.domov.access.caller_of(caller.owner, caller.key if caller.user else "")):
+        with acting_for(self.domov.access.caller_of(caller.owner, caller.account_key)):
             return self.answering.begin(self.kept(chat.id).turns, turn, made, then=then)
 
     def _entitle(self, asked: Question, live: Live) -> None:

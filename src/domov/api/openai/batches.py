@@ -146,7 +146,7 @@ def _create(domov: App, body: BatchBody) -> Batch:
         window=body.completion_window,
         expires_at=now + _window_seconds(body.completion_window),
         metadata=body.metadata or {},
-        key=current().key if current().user else "",
+        key=current().account_key,
         output_seconds=None if expiry is None else checked_expiry(expiry.seconds),
     )
     return domov.jobs.create(Batch(f"batch_{uuid.uuid4().hex}", now, "validating", file.id, about, owner=file.owner))
