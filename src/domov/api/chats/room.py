@@ -67,14 +67,24 @@ class Room:
         return self.domov.temporary_attachments if temporary else self.domov.attachments
 
     async def _sweep(self) -> None:
-        """Temporary chats that nobody has used for an hour go."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            if "temporary_chats" in self.domov.__dict__:
-                for id, owner in self.domov.temporary_chats.idle(time.time() - IDLE_SECONDS):
-                    if not self.answering.running(id):
+            await self.sweep()
+
+    async def sweep(self) -> None:
+        """Temporary chats that nobody has used for an hour go, and uploads that no message has got in a day.
+
+        Opens nothing; what can't go now goes at a later time.
+        """
+        if "temporary_chats" in self.domov.__dict__:
+            for id, owner in self.domov.temporary_chats.idle(time.time() - IDLE_SECONDS):
+                if not self.answering.running(id):
+                    with suppress(DomovError):  # deleted meanwhile
                         await self.delete(id, owner=owner)
-                self.domov.temporary_attachments.expire()
+        for name in ("temporary_attachments", "attachments"):
+            if name in self.domov.__dict__:
+                with suppress(DomovError):  # a disk that is full, or a database that is busy
+                    await asyncio.to_thread(getattr(self.domov, name).expire)
 
     def chat(self, id: str) -> Chat:
         """The caller's chat of an id. Raises NoSuchChat."""
