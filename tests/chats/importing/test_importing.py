@@ -227,6 +227,17 @@ def test_halves_of_characters_and_circles_are_no_matter(chats: Chats, tmp_path: 
     assert chats.turns.of(chat.id)[0].content == "z?"
 
 
+@pytest.mark.parametrize("odd", [["a"], {"a": 1}, 1, None])
+def test_a_name_or_role_of_another_kind_is_no_matter(odd: Any) -> None:
+    mapping = {"a": node(None, "user", "x"), "b": node("a", odd, "y")}
+    found = [
+        *chatgpt.chats([{"mapping": mapping, "current_node": odd}]),
+        *openwebui.chats([{"chat": {"history": {"messages": {"a": {"role": "user"}}, "currentId": odd}}}]),
+        *own.chats({"chats": [{"messages": [{"id": "a", "role": "user"}], "current": odd}]}),
+    ]
+    assert [(each.current, len(each.turns)) for each in found if isinstance(each, TakenChat)] == [("a", 1)] * 3
+
+
 WORDS = (
     ["mapping", "message", "author", "role", "user", "content", "parts", "parent", "metadata", "recipient", "title"]
     + ["chat", "history", "messages", "parentId", "currentId", "versions", "steps", "currentlySelected", "style"]

@@ -94,7 +94,7 @@ def _thoughts_above(mapping: Table, key: Any, kept: set[str]) -> str:
 def _words(message: Table) -> str:
     """What was said in a message; nothing of one that nobody is shown."""
     author, metadata = table(message.get("author")), table(message.get("metadata"))
-    if author.get("role") not in ROLES or metadata.get("is_visually_hidden_from_conversation") is True:
+    if str(author.get("role")) not in ROLES or metadata.get("is_visually_hidden_from_conversation") is True:
         return ""
     if message.get("recipient") not in (None, "all"):
         return ""

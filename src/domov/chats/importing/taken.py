@@ -101,7 +101,7 @@ def in_order(turns: Iterable[TakenTurn]) -> tuple[TakenTurn, ...]:
     return tuple(ordered)
 
 
-def last_below(turns: Sequence[TakenTurn], key: str | None) -> str | None:
+def last_below(turns: Sequence[TakenTurn], key: Any) -> str | None:
     """The key, if it is one of the turns, else that of the last turn."""
     keys = {turn.key for turn in turns}
-    return key if key in keys else turns[-1].key if turns else None
+    return key if isinstance(key, str) and key in keys else turns[-1].key if turns else None
