@@ -152,7 +152,8 @@ def test_each_form_is_known_from_the_others(program: str) -> None:
 def whole(chats: Chats, attachments: Attachments) -> Whole:
     note = Attachment(new_id("att"), "", 1.0, "text", "a.txt", "text/plain", 4, "text")
     attachments.add(note, b"text")
-    about = {"references": [{"file": "kotel.pdf", "page": 2}], "finish_reason": "stop"}
+    uses = [{"name": "read", "arguments": {"path": "a"}, "failed": False, "result": "x"}]
+    about = {"references": [{"file": "kotel.pdf", "page": 2}], "finish_reason": "stop", "tools": uses}
     turns = [
         Turn("a", "", None, "user", "Jak?", attachments=(note,)),
         Turn("b", "", "a", "assistant", "Tak [1].", "Hm.", "m:1b", about=about),
@@ -176,6 +177,7 @@ def test_what_domov_writes_it_takes_in_whole(chats: Chats, tmp_path: Path) -> No
     assert (back.title, back.settings, back.tags, back.created_at) == ("Můj/kotel", {"system": "S"}, ("t",), 5.0)
     assert [t.content for t in path_to(turns, back.current)] == ["Jak?", "Tak [1]."] and len(turns) == 3
     assert turns[1].about["references"] == [{"file": "kotel.pdf", "page": 2}] and turns[1].reasoning == "Hm."
+    assert turns[1].about == exported.turns[1].about
     (note,) = turns[0].attachments
     assert (note.text, attachments.contents.get(note.id), note.owner) == ("text", b"text", "anna")
 

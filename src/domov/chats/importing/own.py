@@ -36,7 +36,7 @@ def _is_tables(value: Any) -> bool:
 
 # What an answer's `about` may hold, and of what kind it is.
 KEPT: dict[str, Callable[[Any], bool]] = {name: _is_table for name in (*ABOUT, "documents", "splice")}
-KEPT |= {"references": _is_tables, "finish_reason": lambda value: isinstance(value, str)}
+KEPT |= {"references": _is_tables, "tools": _is_tables, "finish_reason": lambda value: isinstance(value, str)}
 
 
 def keepable(value: Any) -> bool:
