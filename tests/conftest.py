@@ -5,11 +5,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from domov import app, config
+from domov.database import Database, open_database
 from domov.store.models import Model
 
 CACHE = Path(__file__).parent.parent / ".cache" / "domov"
@@ -28,6 +30,13 @@ def domov(home: Path, *arguments: str, stdin: str = "", **more: str) -> subproce
     return subprocess.run(
         command, env=environment(home, **more), input=stdin, capture_output=True, text=True, timeout=120, check=False
     )
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """An empty database, in a file of its own."""
+    with closing(open_database(tmp_path / "domov.db")) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

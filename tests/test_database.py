@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -29,17 +30,16 @@ def test_what_is_written_is_there_after_it_was_closed_and_opened_again(tmp_path:
     with database.transaction() as connection:
         connection.execute(insert(ANSWERS).values(ROW))
     database.close()
-    assert rows(open_database(database.path)) == 1
+    with closing(open_database(database.path)) as again:
+        assert rows(again) == 1
     assert stat.S_IMODE(database.path.stat().st_mode) == 0o600
 
 
-def test_reading_does_not_wait_for_who_writes(tmp_path: Path) -> None:
-    database = open_database(tmp_path / "domov.db")
+def test_reading_does_not_wait_for_who_writes(database: Database) -> None:
     with database.transaction() as writing, database.reading() as reading:
         writing.execute(insert(ANSWERS).values(ROW))
         assert reading.execute(select(ANSWERS)).all() == []
     assert rows(database) == 1
-    database.close()
 
 
 def test_the_version_changes_with_every_write_of_anybody_and_only_then(tmp_path: Path) -> None:
@@ -54,19 +54,17 @@ def test_the_version_changes_with_every_write_of_anybody_and_only_then(tmp_path:
         each.close()
 
 
-def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    database = open_database(tmp_path / "domov.db")
+def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
     with pytest.raises(ZeroDivisionError), database.transaction() as connection:
         connection.execute(insert(ANSWERS).values(ROW))
         1 / 0  # noqa: B018
     assert rows(database) == 0
 
 
-def test_the_migrations_make_the_tables_that_the_rooms_define(tmp_path: Path) -> None:
+def test_the_migrations_make_the_tables_that_the_rooms_define(database: Database) -> None:
     for module in pkgutil.walk_packages(domov.__path__, "domov."):
         if ".migrations." not in module.name and "database import METADATA" in _source(module.name):
             importlib.import_module(module.name)
-    database = open_database(tmp_path / "domov.db")
     with database.transaction() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
 
@@ -80,13 +78,13 @@ def _source(module: str) -> str:
 def test_an_older_file_is_copied_before_it_is_changed(tmp_path: Path) -> None:
     path = tmp_path / "domov.db"
     open_database(path).close()
-    with sqlite3.connect(path) as connection:  # as if an unknown, older revision had been there
+    with closing(sqlite3.connect(path)) as connection, connection:  # as if an unknown, older revision had been there
         connection.execute("UPDATE alembic_version SET version_num = '0000'")
     with pytest.raises(Broken, match="newer Domov"):
         open_database(path)
     (copy,) = tmp_path.glob("domov.db.before-*")
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
-    with sqlite3.connect(copy) as connection:
+    with closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0000",)
 
 
@@ -104,8 +102,7 @@ def test_a_folder_in_its_place_is_told(tmp_path: Path) -> None:
         open_database(tmp_path / "domov.db")
 
 
-def test_a_full_disk_is_told_and_what_was_there_stays(tmp_path: Path) -> None:
-    database = open_database(tmp_path / "domov.db")
+def test_a_full_disk_is_told_and_what_was_there_stays(database: Database) -> None:
     with database.transaction() as connection:
         connection.execute(insert(ANSWERS).values(ROW))
     with pytest.raises(DiskFull), database.transaction() as connection:

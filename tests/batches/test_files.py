@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from domov.batches.files import WRITING_SECONDS, Files, KeptFile, new_id
-from domov.database import open_database
+from domov.database import Database
 from domov.errors import NoSuchFile
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> Files:
-    return Files(open_database(tmp_path / "domov.db"), tmp_path / "files")
+def files(database: Database, tmp_path: Path) -> Files:
+    return Files(database, tmp_path / "files")
 
 
 def add(files: Files, content: bytes = b"x", *, expires_at: float | None = None, owner: str = "") -> KeptFile:

@@ -12,7 +12,7 @@ import pytest
 from domov.batches.files import Files, KeptFile, new_id
 from domov.batches.jobs import About, Batch, Jobs
 from domov.batches.running import Answer, Runner
-from domov.database import open_database
+from domov.database import Database
 from domov.errors import Busy, DiskFull, WorkerDied
 
 ENDPOINT = "/v1/embeddings"
@@ -21,9 +21,8 @@ ENDPOINT = "/v1/embeddings"
 class House:
     """A database, its files, and what the models were asked."""
 
-    def __init__(self, home: Path) -> None:
-        self.home, self.now = home, 1000.0
-        self.database = open_database(home / "domov.db")
+    def __init__(self, database: Database, home: Path) -> None:
+        self.database, self.home, self.now = database, home, 1000.0
         self.jobs = Jobs(self.database, clock=lambda: self.now)
         self.files = Files(self.database, home / "files")
         self.asked: Counter[str] = Counter()
@@ -55,8 +54,8 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
-    return House(tmp_path)
+def house(database: Database, tmp_path: Path) -> House:
+    return House(database, tmp_path)
 
 
 async def test_each_line_is_answered_once_in_order(house: House) -> None:
@@ -105,7 +104,7 @@ async def test_a_batch_that_was_stopped_is_gone_on_with(house: House) -> None:
     batch = house.batch(*map(str, range(40)))
     await stopped_after(house, 15)
     assert house.jobs.get(batch.id, owner="").status == "in_progress"
-    again = House(house.home)
+    again = House(house.database, house.home)
     await again.runner().step()
     assert [row["custom_id"] for row in again.rows(batch)] == [str(n) for n in range(40)]
     assert again.jobs.get(batch.id, owner="").status == "completed"

@@ -1,11 +1,8 @@
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from domov.chats.chats import Chats
 from domov.chats.search import prepared
-from domov.database import open_database
+from domov.database import Database
 
 
 class Clock:
@@ -19,7 +16,5 @@ class Clock:
 
 
 @pytest.fixture
-def chats(tmp_path: Path) -> Iterator[Chats]:
-    database = open_database(tmp_path / "domov.db")
-    yield Chats(database, prepared(database), clock=Clock())
-    database.close()
+def chats(database: Database) -> Chats:
+    return Chats(database, prepared(database), clock=Clock())

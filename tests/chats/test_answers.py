@@ -1,13 +1,12 @@
 """Kept answers: a chain of them is a conversation, and it is its owner's."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from domov.chats.answers import Answers, KeptAnswer
 from domov.chats.messages import from_json, to_json
-from domov.database import open_database
+from domov.database import Database
 from domov.errors import NoSuchAnswer
 from domov.types import Media, Message, ToolCall
 
@@ -15,8 +14,8 @@ USER, ASSISTANT = Message("user", "Kolik je 2 + 2?"), Message("assistant", "4", 
 
 
 @pytest.fixture
-def answers(tmp_path: Path) -> Answers:
-    return Answers(open_database(tmp_path / "domov.db"))
+def answers(database: Database) -> Answers:
+    return Answers(database)
 
 
 def answer(id: str, *messages: Message, previous: str | None = None, owner: str = "") -> KeptAnswer:

@@ -6,7 +6,7 @@ from domov.chats.attached import Attachments, Folder
 from domov.chats.chats import Chats
 from domov.chats.records import Attachment, Turn, new_id
 from domov.chats.search import prepared
-from domov.database import open_database
+from domov.database import Database
 from tests.chats.kept import made, said
 
 SECRET = ("Xylofonkamzik", "Ptakopyskzebra", "Chobotniceosel", "Krokodylveverka", "Tapirpapousek", "Surikatalenochod")
@@ -18,8 +18,7 @@ def places(folder: Path) -> list[str]:
     return [p.name for p in files if any(w.lower().encode() in p.read_bytes().lower() for w in SECRET)]
 
 
-def test_nothing_of_a_deleted_chat_is_left_on_the_disk(tmp_path: Path) -> None:
-    database = open_database(tmp_path / "domov.db")
+def test_nothing_of_a_deleted_chat_is_left_on_the_disk(database: Database, tmp_path: Path) -> None:
     chats, files = Chats(database, prepared(database)), Attachments(database, Folder(tmp_path / "attachments"))
     chat, other = made(chats, title=SECRET[0], tags=(SECRET[4],), settings={"system": SECRET[5]}), made(chats)
     file = Attachment(new_id("att"), "", 0.0, "text", "a.txt", "text/plain", 9, SECRET[1])
@@ -35,11 +34,9 @@ def test_nothing_of_a_deleted_chat_is_left_on_the_disk(tmp_path: Path) -> None:
     chats.purge()
     assert places(tmp_path) == []
     assert [turn.content for turn in chats.turns.of(other.id)] == ["stays here"]
-    database.close()
 
 
-def test_an_attachment_stays_as_long_as_a_message_has_it(tmp_path: Path) -> None:
-    database = open_database(tmp_path / "domov.db")
+def test_an_attachment_stays_as_long_as_a_message_has_it(database: Database, tmp_path: Path) -> None:
     chats = Chats(database, prepared(database))
     files = Attachments(database, Folder(tmp_path / "attachments"), clock=lambda: 100_000.0)
     kept, old, new = (
@@ -61,4 +58,3 @@ def test_an_attachment_stays_as_long_as_a_message_has_it(tmp_path: Path) -> None
     (tmp_path / "attachments" / "att_lost").write_bytes(b"x")
     files.tidy()
     assert files.contents.ids() == [new.id]
-    database.close()

@@ -1,14 +1,13 @@
 """Search in chats: with SQLite's index, and without."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from domov.chats.chats import Chats, Wanted
 from domov.chats.records import Turn
 from domov.chats.search import FullText, Plain, prepared, snippet, words_of
-from domov.database import open_database, open_memory
+from domov.database import Database, open_memory
 from tests.chats.kept import ids, made, said
 
 
@@ -56,8 +55,7 @@ def test_an_answer_is_found_when_it_is_done(chats: Chats) -> None:
     assert found(chats, "polovina") == [] and found(chats, "odpoved") == [chat.id]
 
 
-def test_an_index_that_is_missing_is_made_of_what_there_is(tmp_path: Path) -> None:
-    database = open_database(tmp_path / "domov.db")
+def test_an_index_that_is_missing_is_made_of_what_there_is(database: Database) -> None:
     before = Chats(database, Plain())
     chat = made(before, title="Kniha")
     said(before, chat, "Příběh")
@@ -68,7 +66,6 @@ def test_an_index_that_is_missing_is_made_of_what_there_is(tmp_path: Path) -> No
     again = Chats(database, prepared(database))
     again.delete(chat.id, owner="")
     assert found(again, "pribeh") == []
-    database.close()
 
 
 def test_without_an_index_words_are_found_anywhere(chats: Chats) -> None:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from domov import app, config
-from domov.database import open_database
+from domov.database import Database
 from domov.errors import NoSuchModel, WorkerDied
 from domov.jobs.account import Outcome
 from domov.jobs.house import place_of
@@ -121,13 +121,11 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def house(database: Database, tmp_path: Path) -> House:
     Count.steps_seen.clear()
     Count.closed.clear()
     Count.let.clear()
-    database = open_database(tmp_path / "domov.db")
-    yield House(Queue(database), tmp_path)
-    database.close()
+    return House(Queue(database), tmp_path)
 
 
 async def seen(key: str, number: int) -> None:

@@ -2,11 +2,8 @@
 
 import asyncio
 import time
-from pathlib import Path
 
-import pytest
-
-from domov.database import Database, open_database
+from domov.database import Database
 from domov.errors import HomeUnusable
 from domov.meter.energy import Energy
 from domov.meter.usage import Amount, Consumption, amount_of, day_of, used
@@ -14,11 +11,6 @@ from domov.types import Asked, Spent, Usage
 
 MONDAY = time.mktime((2026, 11, 23, 12, 0, 0, 0, 0, -1))
 ANSWER = Spent("m:1b", "chat", "answered", 3.0, 0.5, Usage(100, 20, cached_tokens=40), pieces=20, number=1)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Database:
-    return open_database(tmp_path / "domov.db")
 
 
 def consumption(

@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
-from domov.database import Database, open_database
+from domov.database import Database
 from domov.errors import BadRequest, NoSuchDownload
 from domov.store.downloads import Downloads
 from domov.store.models import Models
@@ -19,11 +18,6 @@ from tests.store.conftest import MakePuller
 A, B, C = "hf.co/user/a:Q8_0", "hf.co/user/b:Q8_0", "hf.co/user/c:Q8_0"
 SIZE = 400_000
 MakeQueue = Callable[..., Downloads]
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Database:
-    return open_database(tmp_path / "home" / "domov.db")
 
 
 @pytest.fixture

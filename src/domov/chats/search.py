@@ -7,6 +7,7 @@ Words are found by their beginnings, without regard to case and diacritics.
 
 import re
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -110,7 +111,7 @@ def prepared(database: Database) -> Search:
 
 
 def _has_fts5() -> bool:
-    with sqlite3.connect(":memory:") as connection:
+    with closing(sqlite3.connect(":memory:")) as connection:
         try:
             connection.execute("CREATE VIRTUAL TABLE tried USING fts5(x)")
         except sqlite3.OperationalError:

@@ -7,6 +7,7 @@ keeps no text of its own. Vectors belong to a model; only one model's serve, whi
 import os
 import re
 import sqlite3
+from contextlib import ExitStack
 from pathlib import Path
 
 from domov.documents.folding import folded
@@ -81,13 +82,16 @@ def connect(path: Path) -> sqlite3.Connection:
     make_folder(path.parent)
     try:
         path.touch(mode=0o600)
-        database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        database.create_function("searched_name", 1, searched_name, deterministic=True)
-        database.executescript(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON; PRAGMA cache_size=-65536;"
-        )
-        _prepare(database, path)
-        database.execute("PRAGMA foreign_keys=ON")
+        with ExitStack() as failing:
+            database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            failing.callback(database.close)
+            database.create_function("searched_name", 1, searched_name, deterministic=True)
+            database.executescript(
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON; PRAGMA cache_size=-65536;"
+            )
+            _prepare(database, path)
+            database.execute("PRAGMA foreign_keys=ON")
+            failing.pop_all()
     except OSError as error:
         raise HomeUnusable(f"can't write {path}: {error.strerror}") from error
     except sqlite3.Error as error:
