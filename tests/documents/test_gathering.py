@@ -66,3 +66,16 @@ async def test_a_collection_of_chats_leaves_no_copy_when_it_is_deleted(documents
     documents.remove("chats")
     assert not list((documents.folder / "chats").rglob("*.md"))
     assert len(list(chats.all(owner="anna"))) == 1
+
+
+async def test_nor_when_its_owner_is_deleted(documents: Documents, chats: Chats) -> None:
+    said(chats, "anna", "Apricots ripen in July.")
+    documents.add_chats("chats")
+    documents.keep("chats", "notes.txt", b"Plums ripen in August.")
+    await documents.refresh()
+    assert list((documents.folder / "chats").rglob("*.md"))
+    documents.forget("boris")
+    assert len(documents.collections()) == 1
+    documents.forget("anna")
+    assert not documents.collections()
+    assert not [path for kept in ("chats", "files") for path in (documents.folder / kept).rglob("*.*")]

@@ -156,17 +156,19 @@ class Documents:
     def remove(self, name: str) -> Collection:
         """Deletes a collection with everything that was kept of it. The user's files stay. Raises NoSuchCollection."""
         collection = self._own(name)
-        self.index.remove(collection)
-        for folder in (self._sent(collection), self._written(collection)):
-            shutil.rmtree(folder, ignore_errors=True)
+        self._remove(collection)
         return collection
 
     def forget(self, owner: str) -> None:
-        """Deletes the collections of somebody who is gone, with the files that they sent."""
+        """Deletes the collections of somebody who is gone, with the files that they sent and their chats."""
         for collection in self.index.collections():
             if collection.owner == owner:
-                self.index.remove(collection)
-                shutil.rmtree(self._sent(collection), ignore_errors=True)
+                self._remove(collection)
+
+    def _remove(self, collection: Collection) -> None:
+        self.index.remove(collection)
+        for folder in (self._sent(collection), self._written(collection)):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def pause(self, name: str, paused: bool) -> None:
         self.index.pause(self._own(name), paused)
