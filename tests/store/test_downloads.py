@@ -8,6 +8,7 @@ import pytest
 
 from domov.database import Database
 from domov.errors import BadRequest, NoSuchDownload
+from domov.store import queued
 from domov.store.downloads import Downloads
 from domov.store.models import Models
 from domov.store.pull import Puller
@@ -141,6 +142,22 @@ async def test_offline_nothing_is_fetched_and_nothing_is_given_up(make_queue: Ma
     one = await queue.add(A)
     await until(lambda: one.state == "paused")
     assert "offline mode" in one.error and hub.requests == []
+
+
+async def test_what_is_being_written_is_written_before_anything_else_is(
+    make_queue: MakeQueue, database: Database
+) -> None:
+    queue = make_queue(offline=True)
+    await queue.begin()
+    with database.transaction():
+        adding = asyncio.ensure_future(queue.add(A))
+        await asyncio.sleep(0.1)
+        adding.cancel()
+        await asyncio.sleep(0.1)
+        assert not adding.done()
+    with pytest.raises(asyncio.CancelledError):
+        await adding
+    assert [one.model for one in queued.read_all(database)] == [A]
 
 
 async def test_who_watches_sees_the_list_and_its_changes(make_queue: MakeQueue) -> None:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from domov.access.callers import tell
-from domov.api.models import installed, no_path, shown
+from domov.api.models import installed, no_path, shown, shown_rows
 from domov.app import App
 from domov.engine.known import known
 from domov.engine.scheduler import Row
@@ -71,7 +71,7 @@ def _add_installed(routes: APIRouter, domov: App) -> None:
     @routes.get("/models")
     async def models() -> Table:
         """The models that are here: what they are, how they would run, and whether they are in memory."""
-        loaded = {row.model: row for row in domov.scheduler.rows()}
+        loaded = {row.model: row for row in shown_rows(domov)}
         found = await asyncio.to_thread(lambda: [_table(domov, m, loaded.get(m.name)) for m in shown(domov)])
         return {"models": found}
 

@@ -58,7 +58,8 @@ class Downloads:
                 await asyncio.gather(task, return_exceptions=True)
         for one in self._all.values():
             if one.state == "running":
-                await self._keep(one)
+                with contextlib.suppress(DomovError):  # then it goes on from what was kept last
+                    await self._keep(one)
 
     def rows(self) -> list[dict[str, Any]]:
         """Those under way and waiting first, in their order; then what has ended, the newest first."""
@@ -210,18 +211,27 @@ class Downloads:
         self._tell()
         async with self._keeping:
             row = one.kept()
-            await asyncio.to_thread(lambda: queued.write(self._database(), row))
+            await _whole(lambda: queued.write(self._database(), row))
 
     async def _remove(self, one: Download) -> None:
         self._all.pop(one.id, None)
         self._tell()
         async with self._keeping:
-            await asyncio.to_thread(lambda: queued.remove(self._database(), one.id))
+            await _whole(lambda: queued.remove(self._database(), one.id))
 
     async def _forget_the_oldest(self) -> None:
         ended = sorted((x for x in self._all.values() if x.ended_at), key=lambda x: x.ended_at or 0)
         for one in ended[: max(0, len(ended) - MOST_ENDED + 1)]:
             await self._remove(one)
+
+
+async def _whole(write: Callable[[], None]) -> None:
+    """Writes in a thread, and ends when the write has, also for who is cancelled: no thread can be stopped."""
+    writing = asyncio.ensure_future(asyncio.to_thread(write))
+    try:
+        await asyncio.shield(writing)
+    finally:
+        await asyncio.wait([writing])
 
 
 def _told(error: BaseException) -> DomovError:
