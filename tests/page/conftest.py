@@ -28,8 +28,9 @@ AXE_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa",
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Without a browser or a built page these tests are skipped; in CI they fail."""
-    missing = [name for name, there in (("chromium", CHROMIUM), ("the built page", STATIC.is_dir())) if not there]
+    """Without a browser, a built page or axe these tests are skipped; in CI they fail."""
+    parts = {"chromium": CHROMIUM, "the built page": STATIC.is_dir(), "axe-core": AXE.is_file()}
+    missing = [name for name, there in parts.items() if not there]
     if missing and not os.environ.get("CI"):
         for item in items:
             if Path(__file__).parent in item.path.parents:
@@ -66,8 +67,9 @@ class Watched:
         assert not wrong, "\n".join(wrong)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """Of these tests alone: as long as Playwright runs, no test that is a coroutine can."""
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
         yield running
