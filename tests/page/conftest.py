@@ -106,7 +106,7 @@ class Visitor:
         self.opened.append((context, watched))
         page = context.new_page()
         page.goto(server.url + path)
-        page.wait_for_selector("main")
+        page.wait_for_selector("main:not([aria-busy=true])")
         return page
 
     def watched(self, page: Page) -> Watched:

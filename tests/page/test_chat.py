@@ -198,6 +198,18 @@ def test_what_is_typed_is_there_again(echo: Server, visitor: Visitor) -> None:
     expect(composer(page)).to_have_value("another half")
 
 
+def test_what_was_typed_is_there_again_before_the_server_knows(echo: Server, visitor: Visitor) -> None:
+    page = visitor.open(echo)
+    ask(page, "one question")
+    expect(answers(page)).to_be_visible()
+    page.route("**/api/domov/chats/*", lambda route: route.fallback() if route.request.method != "PATCH" else None)
+    composer(page).fill("half a thought")
+    page.get_by_role("link", name="New chat").click()
+    expect(composer(page)).to_have_value("")
+    page.go_back()
+    expect(composer(page)).to_have_value("half a thought")
+
+
 def test_a_temporary_chat_is_in_no_list(echo: Server, visitor: Visitor) -> None:
     page = visitor.open(echo)
     page.get_by_role("button", name="Temporary chat").click()
@@ -213,6 +225,23 @@ def test_files_go_with_a_question(echo: Server, visitor: Visitor) -> None:
     chooser.value.set_files({"name": "notes.md", "mimeType": "text/markdown", "buffer": b"# Boiler\n\nSet it to 55."})
     expect(page.get_by_text(re.compile(r"about \d+ tokens"))).to_be_visible()
     ask(page, "What does it say?")
+    expect(page.get_by_role("article", name="You")).to_contain_text("notes.md")
+
+
+def test_a_question_that_could_not_be_asked_is_there_again_with_its_files(echo: Server, visitor: Visitor) -> None:
+    page = visitor.open(echo)
+    visitor.watched(page).expected = ("503",)
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Add files").click()
+    chooser.value.set_files({"name": "notes.md", "mimeType": "text/markdown", "buffer": b"# Boiler"})
+    expect(page.get_by_text(re.compile(r"about \d+ tokens"))).to_be_visible()
+    page.route("**/messages", lambda route: route.fulfill(status=503, json={"error": {"message": "Not now."}}))
+    ask(page, "What does it say?")
+    expect(page.get_by_text("Not now.")).to_be_visible()
+    expect(composer(page)).to_have_value("What does it say?")
+    expect(page.get_by_text("notes.md")).to_be_visible()
+    page.unroute("**/messages")
+    composer(page).press("Enter")
     expect(page.get_by_role("article", name="You")).to_contain_text("notes.md")
 
 

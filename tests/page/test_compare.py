@@ -1,22 +1,27 @@
 """Several models on one question."""
 
-from playwright.sync_api import expect
+import re
+
+from playwright.sync_api import Page, expect
 
 from tests.api.conftest import Server
 from tests.conftest import STARTER
 from tests.page.conftest import PHONE, SECOND, Look, Visitor, axe
 
 
+def ask(page: Page, question: str) -> None:
+    page.get_by_role("textbox").fill(question)
+    expect(page.get_by_role("button", name=re.compile("^(Ask|Zeptat se)$"))).to_be_enabled()
+    page.get_by_role("textbox").press("Enter")
+
+
 def test_models_answer_side_by_side_and_go_on(echo: Server, visitor: Visitor, look: Look) -> None:
     page = visitor.open(echo, "/home/compare")
-    box = page.get_by_role("textbox", name="Your question")
     look(page, "compare-new-dark")
-    box.fill("which of you")
-    box.press("Enter")
+    ask(page, "which of you")
     for model in (STARTER, SECOND):
         expect(page.get_by_role("article", name=model)).to_contain_text("which of you")
-    box.fill("and now")
-    box.press("Enter")
+    ask(page, "and now")
     expect(page.get_by_role("article", name=SECOND)).to_have_count(2)
     expect(page.get_by_role("article", name=SECOND).last).to_contain_text("and now")
     assert axe(page) == []
@@ -28,8 +33,7 @@ def test_models_answer_side_by_side_and_go_on(echo: Server, visitor: Visitor, lo
 def test_a_blind_comparison_names_the_models_after_the_vote(echo: Server, visitor: Visitor, look: Look) -> None:
     page = visitor.open(echo, "/home/compare", theme="light")
     page.get_by_role("switch", name="Blind").click()
-    page.get_by_role("textbox", name="Your question").fill("guess who")
-    page.keyboard.press("Enter")
+    ask(page, "guess who")
     expect(page.get_by_role("article", name="Answer B")).to_contain_text("guess who")
     expect(page.get_by_role("main")).not_to_contain_text(SECOND)
     page.get_by_role("button", name="A", exact=True).click()
@@ -41,8 +45,7 @@ def test_a_blind_comparison_names_the_models_after_the_vote(echo: Server, visito
 
 def test_columns_fit_on_a_phone(echo: Server, visitor: Visitor, look: Look) -> None:
     page = visitor.open(echo, "/home/compare", size=PHONE, language="cs")
-    page.get_by_role("textbox", name="Vaše otázka").fill("tady i tam")
-    page.keyboard.press("Enter")
+    ask(page, "tady i tam")
     expect(page.get_by_role("article", name=SECOND)).to_contain_text("tady i tam")
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
     look(page, "compare-phone-dark")

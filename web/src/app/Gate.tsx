@@ -48,7 +48,7 @@ function Offered({ children }: { children: ReactNode }) {
 
 function Waiting(props: { error: unknown; onRetry: () => void }) {
   return (
-    <main className="mx-auto flex h-full max-w-md flex-col justify-center gap-4 px-6">
+    <main aria-busy={!props.error} className="mx-auto flex h-full max-w-md flex-col justify-center gap-4 px-6">
       {props.error ? <ProblemBox error={props.error} onRetry={props.onRetry} /> : <Skeleton />}
     </main>
   );

@@ -29,10 +29,12 @@ export function Composer({ state }: { state: ChatState }) {
 
   const send = async () => {
     if (!ready) return;
-    const asked = { text, attachments: uploads.ready };
+    const { list, ready: attachments } = uploads;
     setText("");
     uploads.clear();
-    if (!(await actions.send(asked.text, asked.attachments))) setText(asked.text);
+    if (await actions.send(text, attachments)) return;
+    setText(text);
+    uploads.putBack(list);
   };
   const onKeyDown = (event: React.KeyboardEvent<HTMLTextAreaElement>) => {
     if (event.nativeEvent.isComposing) return;

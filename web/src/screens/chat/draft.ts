@@ -1,6 +1,6 @@
 /** What is being typed: kept with its chat on the server, and in this browser for a chat that is not begun. */
-import { useCallback, useEffect, useRef, useState } from "react";
-import { change } from "./data/chats";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { change, showDraft } from "./data/chats";
 import type { ChatState } from "./data/useChat";
 
 const PAUSE_MS = 700;
@@ -22,12 +22,14 @@ export function useDraft({ chat, isNew }: Pick<ChatState, "chat" | "isNew">): [s
     clearTimeout(timer.current);
     const what = unsaved.current;
     unsaved.current = null;
-    if (what?.chat) change(what.chat, { draft: what.text }, keepalive).catch(() => undefined);
-    else if (what) storeNew(what.text);
+    if (!what) return;
+    if (!what.chat) return storeNew(what.text);
+    showDraft(what.chat, what.text); // who comes back before the server has answered finds it
+    change(what.chat, { draft: what.text }, keepalive).catch(() => undefined);
   }, []);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the draft is taken once, when its chat comes into view
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (place === null || place === shown.current) return;
     save();
     const wasNew = shown.current === "";

@@ -15,7 +15,9 @@ export interface Uploads {
   waiting: boolean;
   add: (files: Iterable<File>) => void;
   remove: (key: number) => void;
+  /** Makes room for the next question's; put back where that one could not be asked. */
   clear: () => void;
+  putBack: (list: Upload[]) => void;
 }
 
 export function useUploads(temporary: boolean): Uploads {
@@ -54,6 +56,7 @@ export function useUploads(temporary: boolean): Uploads {
   );
 
   const clear = useCallback(() => setList([]), []);
+  const putBack = useCallback((list: Upload[]) => setList((since) => [...list, ...since]), []);
   return {
     list,
     ready: list.flatMap((one) => one.attachment ?? []),
@@ -61,5 +64,6 @@ export function useUploads(temporary: boolean): Uploads {
     add,
     remove,
     clear,
+    putBack,
   };
 }

@@ -160,6 +160,9 @@ export async function change(id: string, fields: Partial<Chat>, keepalive = fals
   return chat;
 }
 
+export const showDraft = (id: string, draft: string) =>
+  queries.setQueryData(chatQuery(id).queryKey, (was) => was && { ...was, draft });
+
 export async function remove(id: string): Promise<void> {
   await request(`${CHATS}/${encodeURIComponent(id)}`, { method: "DELETE" });
   queries.removeQueries({ queryKey: ["chat", id] });
