@@ -81,6 +81,26 @@ def test_what_is_typed_is_kept_and_there_on_return(server: Server, visitor: Visi
     expect(page.get_by_label("Text of the story")).to_have_value(f"{START} waited.")
 
 
+def test_undoing_in_a_field_leaves_the_story_alone(server: Server, visitor: Visitor, story: str) -> None:
+    page = visitor.open(server, f"{STORY}/{story}")
+    box = page.get_by_label("Text of the story")
+    with page.expect_response(lambda answer: answer.request.method == "PUT"):
+        box.fill(f"{START} waited.")
+    undo = page.get_by_role("button", name="Undo", exact=True)
+    expect(undo).to_be_enabled()
+    memory = page.get_by_role("textbox", name="Memory")
+    before = memory.input_value()
+    memory.focus()
+    page.keyboard.press("End")
+    page.keyboard.insert_text(" And a cat.")
+    page.keyboard.press("Control+z")
+    expect(memory).to_have_value(before)
+    expect(box).to_have_value(f"{START} waited.")
+    box.focus()
+    page.keyboard.press("Control+z")
+    expect(box).to_have_value("")
+
+
 def test_a_piece_goes_on_when_the_page_is_closed(server: Server, visitor: Visitor, story: str) -> None:
     chat = f"{server.url}/api/domov/chats/{story}"
     with httpx2.Client(timeout=60) as http:

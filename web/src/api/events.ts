@@ -1,5 +1,6 @@
 /** Server-sent events of an answer, one by one. `EventSource` can't send a key, so they are read from a stream. */
-import { type Asked, ask } from "./client";
+import { type Asked, ask, Problem } from "./client";
+import { connection } from "./connection";
 
 export interface ServerEvent {
   event: string;
@@ -7,7 +8,7 @@ export interface ServerEvent {
   id: string;
 }
 
-/** Throws Problem as `ask` does; ends when the stream ends. A stream that breaks throws Problem with status 0. */
+/** Throws Problem as `ask` does, with status 0 also where the stream breaks; ends when the stream ends. */
 export async function* events(path: string, asked: Asked = {}): AsyncGenerator<ServerEvent> {
   const answer = await ask(path, { ...asked, accept: "text/event-stream" });
   if (!answer.body) return;
@@ -15,7 +16,11 @@ export async function* events(path: string, asked: Asked = {}): AsyncGenerator<S
   const parser = new EventParser();
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch((error) => {
+        if (asked.signal?.aborted) throw error;
+        connection.lost();
+        throw new Problem("", 0, "unreachable");
+      });
       if (done) return;
       yield* parser.feed(value);
     }

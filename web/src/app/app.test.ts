@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { matching } from "./commands";
-import { matches } from "./shortcuts";
+import { matches, taken } from "./shortcuts";
 
 const event = (key: string, held: Partial<Record<"ctrlKey" | "metaKey" | "shiftKey" | "altKey", boolean>> = {}) => ({
   key,
@@ -22,6 +22,32 @@ it("hears a shortcut with exactly its keys", () => {
 it("hears a sign however the keyboard makes it", () => {
   expect(matches("?", event("?", { shiftKey: true }))).toBe(true);
   expect(matches("/", event("/"))).toBe(true);
+});
+
+const shortcut = (keys: string, whileWriting: boolean, does = true) => ({
+  keys,
+  label: keys,
+  whileWriting,
+  run: (): false | undefined => (does ? undefined : false),
+});
+
+it("leaves a key to the browser where one writes or where there is nothing to do", () => {
+  const undo = event("z", { ctrlKey: true });
+  const [here, writing] = [
+    { writing: false, below: false },
+    { writing: true, below: false },
+  ];
+  expect(taken(undo, [shortcut("Mod+Z", false)], here)).toBe(true);
+  expect(taken(undo, [shortcut("Mod+Z", false)], writing)).toBe(false);
+  expect(taken(undo, [shortcut("Mod+Z", true)], writing)).toBe(true);
+  expect(taken(undo, [shortcut("Mod+Z", true, false)], writing)).toBe(false);
+  expect(taken(undo, [shortcut("Mod+Z", true), shortcut("Mod+Z", true, false)], writing)).toBe(true);
+});
+
+it("leaves plain keys to what lies above the page", () => {
+  const above = { writing: false, below: true };
+  expect(taken(event("Escape"), [shortcut("Escape", true)], above)).toBe(false);
+  expect(taken(event("k", { ctrlKey: true }), [shortcut("Mod+K", true)], above)).toBe(true);
 });
 
 it("finds commands by words in any order and without accents", () => {

@@ -1,10 +1,15 @@
 /** Keys that do something wherever one is: registered by who does it, listed on `?`, heard in one place. */
 import { useLayoutEffect, useRef, useSyncExternalStore } from "react";
+import { layerOpen } from "./layers";
+
+/** `false`: there is nothing to do now, so that the key is left to others and to the browser. */
+// biome-ignore lint/suspicious/noConfusingVoidType: whatever says nothing has done something
+export type Run = () => false | void;
 
 export interface Shortcut {
   keys: string; // `Mod+K`: Ctrl, or Command where that is the custom
   label: string;
-  run: (event: KeyboardEvent) => void;
+  run: Run;
   /** Whether it is heard while one writes. Keys without Mod are not, unless they say so. */
   whileWriting: boolean;
 }
@@ -18,18 +23,13 @@ function changed(): void {
   for (const listener of listeners) listener();
 }
 
-export function useShortcut(
-  keys: string,
-  label: string,
-  run: (event: KeyboardEvent) => void,
-  whileWriting?: boolean,
-): void {
+export function useShortcut(keys: string, label: string, run: Run, whileWriting?: boolean): void {
   const latest = useRef(run);
   latest.current = run;
   useLayoutEffect(() => {
     const id = Symbol(keys);
     const writes = whileWriting ?? keys.includes("Mod+");
-    registered.set(id, { keys, label, run: (event) => latest.current(event), whileWriting: writes });
+    registered.set(id, { keys, label, run: () => latest.current(), whileWriting: writes });
     changed();
     return () => {
       registered.delete(id);
@@ -51,15 +51,21 @@ export function useShortcutList(): Shortcut[] {
 export function startShortcuts(): void {
   window.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing) return;
-    const writing = isWriting(event.target);
-    const inDialog = document.querySelector("[role=dialog][data-open],[role=menu][data-open]") !== null; // it has the keys, also from outside
-    for (const shortcut of [...list].reverse()) {
-      if (!matches(shortcut.keys, event)) continue;
-      if (!shortcut.keys.includes("Mod+") && (inDialog || (writing && !shortcut.whileWriting))) continue;
-      event.preventDefault();
-      shortcut.run(event);
-      return;
-    }
+    if (taken(event, list, { writing: isWriting(event.target), below: layerOpen() })) event.preventDefault();
+  });
+}
+
+/** Whether a shortcut took the key, the newest first. below: something lies above the page. */
+export function taken(
+  event: Pressed,
+  shortcuts: readonly Shortcut[],
+  at: { writing: boolean; below: boolean },
+): boolean {
+  return shortcuts.toReversed().some((shortcut) => {
+    if (!matches(shortcut.keys, event)) return false;
+    if (at.below && !shortcut.keys.includes("Mod+")) return false;
+    if (at.writing && !shortcut.whileWriting) return false;
+    return shortcut.run() !== false;
   });
 }
 
@@ -73,10 +79,9 @@ function isWriting(target: EventTarget | null): boolean {
   );
 }
 
-export function matches(
-  keys: string,
-  event: Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "shiftKey" | "altKey">,
-): boolean {
+type Pressed = Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "shiftKey" | "altKey">;
+
+export function matches(keys: string, event: Pressed): boolean {
   const parts = keys.split("+");
   const key = parts.pop() ?? "";
   if (parts.includes("Mod") !== (event.ctrlKey || event.metaKey)) return false;

@@ -1,6 +1,7 @@
 import { ArrowUp, FileText, Ghost, Image, Paperclip, Square, X } from "lucide-react";
 import { type DragEvent, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { layerOpen } from "@/app/layers";
 import { usePhone } from "@/app/useMedia";
 import { IconButton } from "@/components/Button";
 import { classes } from "@/components/classes";
@@ -149,7 +150,7 @@ function useBox(chat: string, text: string) {
   const phone = usePhone();
   // biome-ignore lint/correctness/useExhaustiveDependencies: once for each chat
   useEffect(() => {
-    if (!phone && !document.querySelector("[role=dialog][data-open]")) box.current?.focus();
+    if (!phone && !layerOpen()) box.current?.focus();
   }, [chat, phone]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the text is what makes it higher
   useLayoutEffect(() => {

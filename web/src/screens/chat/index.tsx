@@ -31,7 +31,7 @@ function OneChat({ id }: { id: string | null }) {
   const { chat, actions } = state;
   const title = chat ? chat.title || t("untitled") : t("title");
 
-  useShortcut("Escape", t("stop"), () => state.running && actions.stop(), true);
+  useShortcut("Escape", t("stop"), () => (state.running ? actions.stop() : false), true);
   useShortcut("Mod+.", t("panel.title"), panel.toggle);
   return (
     <Screen title={title} bare bar={<Bar state={state} />} actions={<BarActions state={state} panel={panel} />}>

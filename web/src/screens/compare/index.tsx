@@ -31,7 +31,7 @@ export default function Compare() {
   const [blind, setBlind] = useState(false);
   const comparison = useComparison(id, chosen, blind);
   const { composer, turns } = comparison;
-  useShortcut("Escape", t("chat:stop"), () => composer.running && composer.actions.stop(), true);
+  useShortcut("Escape", t("chat:stop"), () => (composer.running ? composer.actions.stop() : false), true);
   const title = composer.chat?.title || t("title");
   return (
     <Screen

@@ -2,6 +2,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { covers, useOffer } from "@/api/server";
 import { Screen } from "@/app/Screen";
+import { ProblemBox } from "@/components/States";
 import { Tabs } from "@/components/Tabs";
 import type { Download } from "./api";
 import { Catalogue } from "./Catalogue";
@@ -9,6 +10,8 @@ import { Downloads } from "./Downloads";
 import { Hub } from "./Hub";
 import { Installed } from "./Installed";
 import { useDownloads } from "./useDownloads";
+
+const NONE: Download[] = [];
 
 /** What do I have, what could I have? */
 export default function Models() {
@@ -21,9 +24,11 @@ export default function Models() {
 function All() {
   const { t } = useTranslation("models");
   const [tab, setTab] = useState<"installed" | "catalogue" | "hub">("installed");
-  const queue: Download[] = useDownloads();
+  const { data, error, again } = useDownloads();
+  const queue = data?.downloads ?? NONE;
   return (
     <>
+      {error !== undefined && <ProblemBox error={error} onRetry={again} className="mb-4" />}
       <Downloads rows={queue} />
       <Tabs
         value={tab}

@@ -1,5 +1,6 @@
 import { useTranslation } from "react-i18next";
 import { useLocation } from "wouter";
+import { useNewest } from "@/api/newest";
 import { moment, number, seconds, time } from "@/app/formats";
 import { Screen } from "@/app/Screen";
 import { Badge } from "@/components/Badge";
@@ -9,13 +10,13 @@ import { ProblemBox, Skeleton } from "@/components/States";
 import { BackBar } from "./BackBar";
 import { Found } from "./Found";
 import { Actions } from "./JobList";
-import { type Curve, JOBS, type Step, useLive, type WholeJob } from "./jobs";
+import { type Curve, JOBS, type Step, type WholeJob } from "./jobs";
 import { kindTitle, plain, said, stepText, TONE_OF } from "./words";
 
 export function JobScreen({ id }: { id: number }) {
   const { t } = useTranslation("workshop");
   const [, go] = useLocation();
-  const { data: job, error, again } = useLive<WholeJob>(`${JOBS}/${id}/events`);
+  const { data: job, error, again } = useNewest<WholeJob>(`${JOBS}/${id}/events`);
   const title = job ? `${kindTitle(t, job.kind)} ${job.title}` : t("job", { id });
   return (
     <Screen

@@ -13,9 +13,10 @@ import {
 } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
+import { useNewest } from "@/api/newest";
 import { ProblemBox, Skeleton } from "@/components/States";
 import { JobList } from "./JobList";
-import { JOBS, type Job, type Kind, kindsQuery, useLive } from "./jobs";
+import { JOBS, type Job, type Kind, kindsQuery } from "./jobs";
 import { kindTitle, said } from "./words";
 
 const ICONS: Record<string, LucideIcon> = {
@@ -34,7 +35,7 @@ const ORDER = Object.keys(ICONS);
 export function Overview() {
   const { t } = useTranslation("workshop");
   const kinds = useQuery(kindsQuery);
-  const live = useLive<{ jobs: Job[] }>(`${JOBS}/events`);
+  const live = useNewest<{ jobs: Job[] }>(`${JOBS}/events`);
   return (
     <div className="flex flex-col gap-8">
       <section aria-labelledby="what">

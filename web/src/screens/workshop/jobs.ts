@@ -1,9 +1,6 @@
 /** Jobs as the server tells them, and what can be wanted of one. */
 import { queryOptions } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
-import { Problem, request } from "@/api/client";
-import { connection } from "@/api/connection";
-import { events } from "@/api/events";
+import { request } from "@/api/client";
 
 export type Status = "queued" | "running" | "paused" | "cancelling" | "done" | "failed" | "cancelled";
 export const FINISHED: readonly Status[] = ["done", "failed", "cancelled"];
@@ -101,39 +98,4 @@ export function want(id: number, verb: "pause" | "resume" | "cancel"): Promise<W
 
 export function forget(id: number): Promise<unknown> {
   return request(`${JOBS}/${id}`, { method: "DELETE" });
-}
-
-const PAUSE_MS = 500;
-
-/** The newest of a stream of events, which is opened again where it breaks. `done` is its last. */
-export function useLive<T>(path: string): { data: T | undefined; error: unknown; again: () => void } {
-  const [data, setData] = useState<T>();
-  const [error, setError] = useState<unknown>();
-  const [round, setRound] = useState(0);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a round more is another try
-  useEffect(() => {
-    const stop = new AbortController();
-    setError(undefined);
-    read<T>(path, stop.signal, setData).catch((problem) => !stop.signal.aborted && setError(problem));
-    return () => stop.abort();
-  }, [path, round]);
-  return { data, error, again: () => setRound(round + 1) };
-}
-
-async function read<T>(path: string, signal: AbortSignal, told: (value: T) => void): Promise<void> {
-  for (;;) {
-    try {
-      for await (const { event, data } of events(path, { signal })) {
-        const value = JSON.parse(data);
-        if (event === "error") throw new Problem(value.error.message, 500);
-        told(value as T);
-        if (event === "done") return;
-      }
-    } catch (error) {
-      if (signal.aborted || (error instanceof Problem && error.status !== 0)) throw error;
-    }
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-    await connection.back(signal);
-    signal.throwIfAborted();
-  }
 }

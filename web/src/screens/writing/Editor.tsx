@@ -2,7 +2,7 @@ import { ChevronLeft, ChevronRight, PenLine, Redo2, RefreshCw, Square, Undo2 } f
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { number } from "@/app/formats";
-import { useShortcut } from "@/app/shortcuts";
+import { matches, type Run, useShortcut } from "@/app/shortcuts";
 import { Place } from "@/components/Badge";
 import { Button, IconButton } from "@/components/Button";
 import { classes } from "@/components/classes";
@@ -24,10 +24,15 @@ export function Editor({ id, open, prepared }: { id: string; open: OpenStory; pr
   const tries = open.story?.alternatives ?? [];
   const write = () => prepared().then(open.write);
   const retry = () => prepared().then(open.retry);
-  useShortcut("Mod+Enter", t("write"), () => !still && write());
-  useShortcut("Mod+Z", t("undo"), () => open.story?.undo && !still && open.show(open.story.undo.current), true);
-  useShortcut("Mod+Shift+Z", t("redo"), () => open.story?.redo && !still && open.show(open.story.redo.current), true);
-  useShortcut("Escape", t("stop"), () => running && open.stop(), true);
+  const { undo, redo } = open.story ?? {};
+  const steps = {
+    undo: () => (undo && !still ? open.show(undo.current) : false),
+    redo: () => (redo && !still ? open.show(redo.current) : false),
+  };
+  useShortcut("Mod+Enter", t("write"), () => (still ? false : void write()));
+  useShortcut("Mod+Z", t("undo"), steps.undo, false); // a field has its own undoing
+  useShortcut("Mod+Shift+Z", t("redo"), steps.redo, false);
+  useShortcut("Escape", t("stop"), () => (running ? open.stop() : false), true);
   return (
     <>
       <div className="flex shrink-0 items-center gap-1 border-b border-line px-3 py-1.5">
@@ -52,7 +57,7 @@ export function Editor({ id, open, prepared }: { id: string; open: OpenStory; pr
         </div>
       </div>
       <div id="view" role="tabpanel" aria-labelledby={`view-${view}`} className="flex min-h-0 flex-1 flex-col">
-        {view === "text" && <Text open={open} running={running} />}
+        {view === "text" && <Text open={open} running={running} steps={steps} />}
         {view === "figures" && (
           <Figures id={id} open={open} onRewrite={(text) => prepared().then(() => open.rewrite(text))} />
         )}
@@ -80,16 +85,16 @@ export function Editor({ id, open, prepared }: { id: string; open: OpenStory; pr
             icon={Undo2}
             label={t("undo")}
             keys="Mod+Z"
-            disabled={!open.story?.undo || still}
-            onClick={() => open.story?.undo && open.show(open.story.undo.current)}
+            disabled={!undo || still}
+            onClick={steps.undo}
           />
           <IconButton
             small
             icon={Redo2}
             label={t("redo")}
             keys="Mod+Shift+Z"
-            disabled={!open.story?.redo || still}
-            onClick={() => open.story?.redo && open.show(open.story.redo.current)}
+            disabled={!redo || still}
+            onClick={steps.redo}
           />
         </div>
       </div>
@@ -97,7 +102,8 @@ export function Editor({ id, open, prepared }: { id: string; open: OpenStory; pr
   );
 }
 
-function Text({ open, running }: { open: OpenStory; running: boolean }) {
+function Text(props: { open: OpenStory; running: boolean; steps: Record<"undo" | "redo", Run> }) {
+  const { open, running, steps } = props;
   const { t } = useTranslation("writing");
   const box = useRef<HTMLTextAreaElement>(null);
   const atEnd = useRef(true);
@@ -118,6 +124,10 @@ function Text({ open, running }: { open: OpenStory; running: boolean }) {
       spellCheck
       placeholder={t("placeholder")}
       onChange={(event) => open.edit(event.target.value)}
+      onKeyDown={(event) => {
+        const step = matches("Mod+Z", event) ? steps.undo : matches("Mod+Shift+Z", event) ? steps.redo : null;
+        if (step && step() !== false) event.preventDefault();
+      }}
       onScroll={({ currentTarget: area }) => {
         atEnd.current = area.scrollHeight - area.scrollTop - area.clientHeight < NEAR_END_PX;
       }}
