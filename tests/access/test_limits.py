@@ -65,6 +65,17 @@ async def test_what_is_used_is_written_and_there_after_a_restart(database: Datab
     assert again.today(key.id) == Used()
 
 
+async def test_what_is_counted_is_told_before_it_is_written(database: Database, keys: Keys) -> None:
+    (key, _), clock = keys.add(Grant("x")), Clock()
+    spending = Spending(lambda: database, clock)
+    spending.add(key.id, requests=1, tokens=3)
+    await spending.write()
+    clock.moment += 86400
+    spending.add(key.id, requests=1, tokens=5)
+    assert spending.all_today() == {key.id: Used(1, 5)}
+    assert spending.all_month() == {key.id: Used(2, 8)}
+
+
 async def test_what_can_t_be_written_is_written_the_next_time(database: Database, keys: Keys) -> None:
     key, _ = keys.add(Grant("x"))
     spending = Spending(lambda: database)
@@ -77,7 +88,7 @@ async def test_what_can_t_be_written_is_written_the_next_time(database: Database
         connection.exec_driver_sql("ALTER TABLE away RENAME TO key_usage")
     await spending.write()
     await spending.write()
-    assert spending.all_today() == {key.id: Used(0, 7)}
+    assert Spending(lambda: database).all_today() == {key.id: Used(0, 7)}
 
 
 async def test_tokens_count_for_the_key_that_asked_and_for_nobody_without_one(database: Database, keys: Keys) -> None:

@@ -204,7 +204,7 @@ class TestKeysOverTheApi:
         assert (await guarded.ask("GET", "/v1/models", key=made["secret"])).status == 200
         listed = await guarded.ask("GET", "/api/domov/keys", key=admin)
         rows = {row["name"]: row for row in listed.json["keys"]}
-        assert rows["page"]["tokens_per_day"] == 9 and rows["page"]["today"] == {"requests": 0, "tokens": 0}
+        assert rows["page"]["tokens_per_day"] == 9 and rows["page"]["today"] == {"requests": 1, "tokens": 0}
         assert made["secret"] not in listed.body.decode() and "digest" not in listed.body.decode()
         rotated = (await guarded.ask("POST", f"/api/domov/keys/{made['id']}/rotate", key=admin)).json
         assert (await guarded.ask("GET", "/v1/models", key=made["secret"])).status == 401

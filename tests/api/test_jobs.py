@@ -1,5 +1,6 @@
 """Long work over the API: ordered, foretold, refused, watched, and carried out by a real server through kill -9."""
 
+import asyncio
 import os
 import signal
 import time
@@ -12,9 +13,11 @@ import orjson
 import pytest
 
 from domov.access.keys import Grant
+from domov.jobs.house import runner_of
 from domov.jobs.queue import Queue
 from domov.jobs.watching import watch_all
 from tests.api.conftest import LITTLE, Server, little_home, serving
+from tests.api.domov.browser import person
 from tests.api.guarded import Guarded
 from tests.conftest import domov
 
@@ -106,6 +109,18 @@ async def test_a_key_sees_its_own_jobs_and_an_admin_all(guarded: Guarded) -> Non
     queue = Queue(guarded.domov.database)
     queue.move(job["id"], "failed", of=("queued",))
     queue.remove(job["id"])
+
+
+async def test_a_job_does_not_begin_when_the_key_of_its_owners_account_has_ended(tmp_path: Path) -> None:
+    guarded = Guarded(little_home(tmp_path))
+    olga = person(guarded, "olga", "admin")
+    made = (await olga.ask("POST", "/api/domov/session/keys", {"name": "x", "scope": "models"})).json
+    job = await asked(guarded, "POST", JOBS, ORDER, key=made["secret"])
+    guarded.domov.access.keys.revoke(made["id"])
+    await runner_of(guarded.domov, asyncio.Event()).step()
+    failed = await asked(guarded, "GET", f"{JOBS}/{job['id']}", key=guarded.secret(Grant("all", "admin")))
+    assert failed["status"] == "failed" and "revoked" in failed["error"]["message"], failed
+    guarded.domov.database.close()
 
 
 async def test_a_text_that_comes_with_a_job_is_not_shown_whole(guarded: Guarded) -> None:

@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 import pytest
 
 from domov import app, config
+from domov.access.callers import Caller
+from domov.access.keys import Grant
 from domov.database import Database
 from domov.errors import NoSuchModel, WorkerDied
 from domov.jobs.account import Outcome
@@ -31,6 +33,7 @@ class Count(Work):
     key: str = "x"
     memory_bytes: int = 0
     fails: str = ""
+    model: str = ""
 
     steps_seen: ClassVar[dict[str, list[int]]] = {}
     closed: ClassVar[list[str]] = []
@@ -40,7 +43,7 @@ class Count(Work):
         return f"to {self.to}"
 
     def names(self) -> Iterator[str]:
-        return iter(())
+        return iter(filter(None, (self.model,)))
 
     def needs(self, place: Place) -> Needs:
         if self.fails == "needs":
@@ -76,6 +79,7 @@ class House:
     serving: bool = False
     room_bytes: int = 1000
     revoked: set[str] = field(default_factory=set)
+    models: tuple[str, ...] = ()  # that owners may use; empty: all
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def runner(self) -> Runner:
@@ -90,9 +94,10 @@ class House:
         lock, place = self.home / "jobs.lock", lambda crew: place_of(domov, crew)
         return Runner(self.queue, place, around, lock=lock, changed=self.changed, kinds=kinds)
 
-    def _permit(self, owner: str) -> None:
-        if owner in self.revoked:
+    def _permit(self, owner: str, key: str) -> Caller:
+        if {owner, key} & self.revoked:
             raise NoSuchModel("the key has ended")
+        return Caller(owner, Grant(owner, models=self.models), key=key)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Runner]:
@@ -106,9 +111,10 @@ class House:
             with suppress(asyncio.CancelledError):
                 await task
 
-    def order(self, kind: str = "count", *, owner: str = "", **parameters: Any) -> Job:
+    def order(self, kind: str = "count", *, owner: str = "", of: str = "", **parameters: Any) -> Job:
+        """of: the key of the owner's account that it is asked for with"""
         self.changed.set()
-        return self.queue.add(Job(kind, "counting", parameters, owner))
+        return self.queue.add(Job(kind, "counting", parameters, owner, of))
 
     def want(self, verb: str, id: int) -> None:
         getattr(self.queue, verb)(id)

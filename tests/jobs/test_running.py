@@ -118,6 +118,18 @@ async def test_what_is_refused_says_why_and_others_are_done(house: House) -> Non
     ]
 
 
+async def test_what_its_key_gives_no_more_when_it_would_begin_is_not_begun(house: House) -> None:
+    house.revoked, house.models = {"key_2"}, ("other:1b",)
+    good, ended = (house.order(owner="anna", of=key, key=key) for key in ("key_1", "key_2"))
+    narrowed = house.order(owner="anna", of="key_1", key="narrowed", model="mine:1b")
+    async with house.running():
+        await house.until(good, "done")
+        failed = [await house.until(job, "failed") for job in (ended, narrowed)]
+    messages = [job.account.error["message"] if job.account.error else "" for job in failed]
+    assert messages == ["the key has ended", "this key may not use mine:1b"]
+    assert set(Count.steps_seen) == {"key_1"}
+
+
 async def test_a_fault_of_our_own_fails_the_job_and_is_told(house: House) -> None:
     told: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["exception"]))

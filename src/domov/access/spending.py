@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Column, ForeignKey, Integer, Table, Text, func, select
+from sqlalchemy import Column, ColumnElement, ForeignKey, Integer, Table, Text, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from domov.access.keys import KEY_USAGE
@@ -86,15 +86,19 @@ class Spending:
         return Used(*row) if row else Used()
 
     def all_today(self) -> dict[str, Used]:
-        """By key or person, as it is written."""
-        return self._since(_day(self._clock()))
+        """By key or person: as it is written, and of those that call here as it is counted. From any thread."""
+        day = _day(self._clock())
+        counted = self._today.copy() if day == self._day else {}
+        return self._sums(self._table.c.day == day) | counted
 
     def all_month(self) -> dict[str, Used]:
-        return self._since(f"{_day(self._clock())[:7]}-01")
+        day, today = _day(self._clock()), self.all_today()
+        earlier = self._sums(self._table.c.day >= f"{day[:7]}-01", self._table.c.day < day)
+        return {who: earlier.get(who, Used()) + today.get(who, Used()) for who in earlier.keys() | today.keys()}
 
-    def _since(self, day: str) -> dict[str, Used]:
+    def _sums(self, *days: ColumnElement[bool]) -> dict[str, Used]:
         table = self._table
-        query = select(self._who, func.sum(table.c.requests), func.sum(table.c.tokens)).where(table.c.day >= day)
+        query = select(self._who, func.sum(table.c.requests), func.sum(table.c.tokens)).where(*days)
         with self._database().reading() as connection:
             rows = connection.execute(query.group_by(self._who)).all()
         return {who: Used(requests, tokens) for who, requests, tokens in rows}

@@ -21,7 +21,7 @@ from domov.jobs.house import ordering_of, queue_of, runner_of
 from domov.jobs.queue import Job
 from domov.jobs.table import KINDS, work_of
 from domov.jobs.watching import table, watch, watch_all
-from domov.jobs.work import Work
+from domov.jobs.work import Work, check_names
 
 EVENTS = "text/event-stream"
 
@@ -113,9 +113,9 @@ def _add_orders(routes: APIRouter, domov: App, jobs: Jobs) -> None:
     @routes.post("")
     async def order(body: JobBody) -> dict[str, Any]:
         """Puts work into the queue. What must be agreed to first is a 400 with its words, unless `agreed` is true."""
-        work = _work(domov, body)
+        work, by = _work(domov, body), current()
         placing = await asyncio.to_thread(ordering_of, domov)
-        job = await asyncio.to_thread(placing.place_order, work, owner=current().owner, agreed=body.agreed)
+        job = await asyncio.to_thread(placing.place_order, work, owner=by.owner, key=by.account_key, agreed=body.agreed)
         tell(job=str(job.id), kind=job.kind, title=job.title)
         jobs.wake()
         return table(job)
@@ -164,10 +164,10 @@ def _owner() -> str | None:
 
 def _work(domov: App, body: JobBody) -> Work:
     """What is ordered. Raises BadRequest, and NotPermitted for a model that the caller's key does not give."""
-    work, caller = work_of(body.kind, body.parameters), current()
+    work = work_of(body.kind, body.parameters)
     for name in work.names():
-        found = domov.models.find(no_path(name))
-        caller.check_model(found.name if found else name)
+        no_path(name)
+    check_names(work, current(), domov.models)
     return work
 
 

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Protocol
 
+from domov.access.callers import Caller
 from domov.config import Config
 from domov.database import Database
 from domov.engine.calibration import Conditions, Tuning
@@ -26,7 +27,7 @@ from domov.store.shape import ModelShape
 
 
 class Access(Protocol):
-    def caller_of(self, owner: str) -> object: ...
+    def caller_of(self, owner: str, key_id: str = "", /) -> Caller: ...
 
 
 class House(Protocol):
@@ -92,5 +93,5 @@ def surroundings_of(house: House) -> Surroundings:
         serving=lambda: house.scheduler.serving,
         room_bytes=lambda: house.scheduler.room_bytes(),
         total_bytes=lambda: read_memory().total_bytes,
-        permitted=lambda owner: house.access.caller_of(owner),
+        permitted=lambda owner, key: house.access.caller_of(owner, key),
     )

@@ -45,10 +45,10 @@ class Ordering:
         seconds = pace * needs.size if pace else needs.seconds
         return Forecast(needs, seconds, bool(pace), waits, tuple(work.doubts(self.place)))
 
-    def place_order(self, work: Work, *, owner: str = "", agreed: bool = False) -> Job:
+    def place_order(self, work: Work, *, owner: str = "", key: str = "", agreed: bool = False) -> Job:
         """Puts the work into the queue. Raises what `forecast` does, and BadRequest for doubts not agreed to."""
         check_agreed(self.forecast(work).doubts, agreed=agreed)
-        return self.queue.add(Job(work.kind, work.title(), work.model_dump(exclude_defaults=True), owner))
+        return self.queue.add(Job(work.kind, work.title(), work.model_dump(exclude_defaults=True), owner, key))
 
 
 def check_agreed(doubts: Sequence[str], *, agreed: bool) -> None:

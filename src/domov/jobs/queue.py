@@ -32,6 +32,7 @@ JOBS = Table(
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("owner", Text, nullable=False, index=True),
+    Column("key", Text, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("kind", Text, nullable=False),
     Column("status", Text, nullable=False, index=True),
@@ -47,7 +48,8 @@ class Job:
     kind: str
     title: str
     parameters: dict[str, Any]
-    owner: str = ""  # the id of a key; empty where none is used
+    owner: str = ""  # the id of an account, or of a key that is of none; empty where nobody is asked who they are
+    key: str = ""  # the id of the account's key that it was ordered with
     id: int = 0
     created_at: float = 0.0  # seconds since 1970
     status: Status = "queued"

@@ -20,7 +20,7 @@ from domov.files import make_folder
 from domov.jobs.account import Account, Outcome
 from domov.jobs.queue import Job, Queue, Status
 from domov.jobs.table import KINDS, Kinds, work_of
-from domov.jobs.work import Lane, Place, Surroundings, Work
+from domov.jobs.work import Lane, Place, Surroundings, Work, check_names
 from domov.optimize.crew import Crew
 from domov.store.download import check_room
 from domov.units import human_bytes
@@ -211,9 +211,10 @@ class Runner:
     async def _begun(self, job: Job) -> bool:
         """Whether a job could be begun, or ended at once; else it says what it waits for."""
         try:
-            self.around.permitted(job.owner)
+            caller, place = self.around.permitted(job.owner, job.key), self.place(Crew())
             work = work_of(job.kind, job.parameters, self.kinds)
-            needs = await asyncio.to_thread(work.needs, self.place(Crew()))
+            check_names(work, caller, place.workshop.models)
+            needs = await asyncio.to_thread(work.needs, place)
         except DomovError as error:
             job.account.end(self.clock(), message=error.message, hint=error.hint)
             job.account.say(error.message, self.clock())

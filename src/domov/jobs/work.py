@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from domov.access.callers import Caller
 from domov.engine.calibration import Conditions, Tuning
 from domov.engine.protocol import Engine
 from domov.jobs.account import Outcome
@@ -22,7 +23,7 @@ from domov.optimize.texts import BUILTIN, Text, builtin_tuning_text
 from domov.sizing.plan import Plan
 from domov.store.download import OnProgress
 from domov.store.download import Progress as Fetched
-from domov.store.models import Model
+from domov.store.models import Model, Models
 from domov.store.names import shown
 from domov.store.pull import Puller
 from domov.store.shape import ModelShape
@@ -57,7 +58,7 @@ class Surroundings:
     serving: Callable[[], bool]  # whether somebody waits for an answer now
     room_bytes: Callable[[], int]  # main memory that is free for it
     total_bytes: Callable[[], int]
-    permitted: Callable[[str], object]  # raises NotPermitted where the owner's key has ended
+    permitted: Callable[[str, str], Caller]  # who a job is of, by its owner and key; raises NotPermitted
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,13 @@ class Work(BaseModel):
 
     def steps(self, place: Place) -> Steps:
         raise NotImplementedError
+
+
+def check_names(work: Work, caller: Caller, models: Models) -> None:
+    """Raises NotPermitted for a model that whoever orders the work may not use."""
+    for name in work.names():
+        found = models.find(name)
+        caller.check_model(found.name if found else name)
 
 
 def tuning_text(given: GivenText | str) -> Text:

@@ -12,6 +12,7 @@ def upgrade() -> None:
         "jobs",
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("owner", sa.Text, nullable=False, index=True),
+        sa.Column("key", sa.Text, nullable=False),
         sa.Column("created_at", sa.Float, nullable=False),
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("status", sa.Text, nullable=False, index=True),
