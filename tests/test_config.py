@@ -1,9 +1,10 @@
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from domov.config import load
-from domov.errors import BadOption
+from domov.config import in_file, load, write
+from domov.errors import BadOption, HomeUnusable
 
 
 def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
@@ -94,3 +95,16 @@ def test_a_config_that_is_no_text_is_an_error_that_names_it(tmp_path: Path) -> N
     (tmp_path / "config.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(BadOption, match=r"config\.toml is not valid TOML"):
         load({"DOMOV_HOME": str(tmp_path)})
+
+
+def test_what_is_set_at_the_same_time_is_all_kept(tmp_path: Path) -> None:
+    path, wanted = tmp_path / "config.toml", {"port": 1234, "offline": True, "nice": 3, "queue": 7, "threads": 2}
+    with ThreadPoolExecutor(len(wanted)) as threads:
+        list(threads.map(lambda pair: write(path, dict([pair])), wanted.items()))
+    assert {key: value for key, value in in_file(path).items() if key in wanted} == wanted
+
+
+def test_a_file_that_can_not_be_written_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").mkdir()
+    with pytest.raises(HomeUnusable, match="config.toml"):
+        write(tmp_path / "config.toml", {"offline": True})

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from domov.errors import BadOption, HomeUnusable
-from domov.files import write_atomically
+from domov.files import disk_errors, make_folder, write_atomically
 from domov.options import ModelOptions, checked, checked_options, setting
 
 ALL_MODELS = "*"  # the table whose options hold for every model
@@ -222,6 +222,14 @@ def write(path: Path, changes: Mapping[str, Any]) -> None:
 
     changes  by the names of settings, in their types as `checked` gives them
     """
+    from filelock import FileLock
+
+    make_folder(path.parent)
+    with disk_errors(path), FileLock(path.with_name(f"{path.name}.lock"), mode=0o600):  # others change other settings
+        write_atomically(path, _changed(path, changes).encode())
+
+
+def _changed(path: Path, changes: Mapping[str, Any]) -> str:
     import tomlkit  # slow to import, and rarely needed
     from tomlkit.exceptions import TOMLKitError
 
@@ -238,7 +246,7 @@ def write(path: Path, changes: Mapping[str, Any]) -> None:
             first = tomlkit.document()
             first.add(key, list(value) if isinstance(value, tuple) else value)
             document = tomlkit.parse(first.as_string() + document.as_string())
-    write_atomically(path, document.as_string().encode())
+    return document.as_string()
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
