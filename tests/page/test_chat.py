@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.api.conftest import Server
+from tests.conftest import STARTER
 from tests.page.chats import Chats
 from tests.page.conftest import PHONE, SECOND, Look, Visitor, axe, home_with_starter, restarted
 
@@ -253,6 +254,15 @@ def test_a_file_that_can_not_be_read_says_why_where_it_stands(echo: Server, visi
     chooser.value.set_files({"name": "broken.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 nothing"})
     expect(page.get_by_role("alert")).to_contain_text("broken.pdf")
     expect(page.get_by_role("button", name="Ask", exact=True)).to_be_disabled()
+
+
+def test_a_chat_begins_with_the_model_it_was_asked_for(echo: Server, visitor: Visitor) -> None:
+    page = visitor.open(echo, "/home/models")
+    for model in (SECOND, STARTER):
+        page.get_by_role("button", name=f"More for {model}").click()
+        page.get_by_role("menuitem", name="Chat with it").click()
+        expect(page.get_by_role("button", name=f"Model: {model}")).to_be_visible()
+        page.get_by_role("link", name="Models").click()
 
 
 def test_a_chat_is_renamed_filed_and_deleted(echo: Server, visitor: Visitor) -> None:

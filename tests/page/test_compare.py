@@ -30,6 +30,17 @@ def test_models_answer_side_by_side_and_go_on(echo: Server, visitor: Visitor, lo
     expect(page.get_by_role("article", name=STARTER)).to_have_count(2)
 
 
+def test_a_question_that_is_refused_leaves_no_chat_behind(echo: Server, visitor: Visitor) -> None:
+    page = visitor.open(echo, "/home/compare")
+    visitor.watched(page).expected = ("503",)
+    before = page.request.get(f"{echo.url}/api/domov/chats").json()["chats"]
+    page.route("**/messages", lambda route: route.fulfill(status=503, json={"error": {"message": "Not now."}}))
+    with page.expect_response(lambda answer: answer.request.method == "DELETE"):
+        ask(page, "is anybody there")
+    expect(page.get_by_text("Not now.")).to_be_visible()
+    assert page.request.get(f"{echo.url}/api/domov/chats").json()["chats"] == before
+
+
 def test_a_blind_comparison_names_the_models_after_the_vote(echo: Server, visitor: Visitor, look: Look) -> None:
     page = visitor.open(echo, "/home/compare", theme="light")
     page.get_by_role("switch", name="Blind").click()

@@ -50,14 +50,14 @@ export function useComparison(id: string | null, chosen: string[], hidden: boole
       const here =
         chat ??
         (await chats.create({ model: chosen[0] ?? null, settings: { ...settings, compare }, temporary: false }));
-      if (!chat) queries.setQueryData(chats.chatQuery(here.id).queryKey, { ...here, messages: [] });
       const asked = last
         ? await Promise.all(
             last.answers.flatMap((one) =>
-              one ? chats.post(here.id, { ...asking, parent_id: one.id, models: [one.model ?? ""] }) : [],
+              one ? chats.post(here.id, { ...asking, parent_id: one.id, models: [one.model ?? ""] }, false) : [],
             ),
           )
-        : [await chats.post(here.id, { ...asking, parent_id: null, models: orderOf(chosen, here.id, blind) })];
+        : [await chats.post(here.id, { ...asking, parent_id: null, models: orderOf(chosen, here.id, blind) }, !chat)];
+      if (!chat) queries.setQueryData(chats.chatQuery(here.id).queryKey, { ...here, messages: [] });
       chats.keep(...asked.flatMap(({ question, answers }) => [question, ...answers]));
       chats.listAgain();
       if (!chat) go(`/home/compare/${here.id}`, { replace: true });

@@ -9,12 +9,7 @@ import { classes } from "@/components/classes";
 import { Dialog } from "@/components/Dialog";
 import { TextField } from "@/components/Field";
 import { useSentence } from "@/components/States";
-import { addFolder, send } from "./api";
-
-interface Sent {
-  file: string;
-  problem: unknown;
-}
+import { addFolder, type Refused, sendAll } from "./api";
 
 /** Files of this browser's computer, or a folder of the server's, into a collection. */
 export function AddDialog({ names, admin, onClose }: { names: string[]; admin: boolean; onClose: () => void }) {
@@ -27,12 +22,10 @@ export function AddDialog({ names, admin, onClose }: { names: string[]; admin: b
   const [folder, setFolder] = useState("");
   const add = useMutation({
     mutationFn: async () => {
-      const failed: Sent[] = [];
+      const failed: Refused[] = [];
       if (folder.trim())
         await addFolder(name.trim(), folder.trim()).catch((problem) => failed.push({ file: folder, problem }));
-      for (const file of files)
-        await send(name.trim(), file).catch((problem) => failed.push({ file: file.name, problem }));
-      return failed;
+      return [...failed, ...(await sendAll(name.trim(), files))];
     },
     onSuccess: (failed) => {
       client.invalidateQueries({ queryKey: ["documents"] });

@@ -9,7 +9,7 @@ import { Confirm } from "@/components/Dialog";
 import { Menu, MenuItem, MenuLine } from "@/components/Menu";
 import { Meter } from "@/components/Meter";
 import { ProblemBox } from "@/components/States";
-import { type Collection, pause, remove, retry, send, share } from "./api";
+import { type Collection, pause, remove, retry, sendAll, share } from "./api";
 import { FileList } from "./FileList";
 
 /** One collection: what is in it, how far it is, and what could not be read. */
@@ -24,7 +24,11 @@ export function CollectionCard({ one, admin }: { one: Collection; admin: boolean
   });
   const upload = (files: FileList | null) => {
     const chosen = [...(files ?? [])];
-    if (chosen.length) act.mutate(() => Promise.all(chosen.map((file) => send(one.name, file))));
+    if (!chosen.length) return;
+    act.mutate(async () => {
+      const [refused] = await sendAll(one.name, chosen);
+      if (refused) throw refused.problem;
+    });
   };
   const [state, tone] = stateOf(one);
   return (
@@ -47,7 +51,16 @@ export function CollectionCard({ one, admin }: { one: Collection; admin: boolean
               .join(" · ")}
           </p>
         </div>
-        <input ref={input} type="file" multiple hidden onChange={(event) => upload(event.target.files)} />
+        <input
+          ref={input}
+          type="file"
+          multiple
+          hidden
+          onChange={(event) => {
+            upload(event.target.files);
+            event.target.value = ""; // so that the same can be chosen again
+          }}
+        />
         {one.changeable && (
           <Menu align="end" trigger={<IconButton small icon={Ellipsis} label={t("more", { name: one.name })} />}>
             <MenuItem icon={Upload} onSelect={() => input.current?.click()}>

@@ -113,7 +113,19 @@ export const drop = (name: string, file: string) =>
   request<unknown>(`${named(name)}/files/${encodeURIComponent(file)}`, { method: "DELETE" });
 export const addFolder = (name: string, path: string) =>
   request<unknown>(OWN, { method: "POST", body: { name, paths: [path] } });
-export const send = (name: string, file: File) => {
+export interface Refused {
+  file: string;
+  problem: unknown;
+}
+
+/** One after the other, which is quicker than all at once; those that were refused stop no other. */
+export async function sendAll(name: string, files: readonly File[]): Promise<Refused[]> {
+  const refused: Refused[] = [];
+  for (const file of files) await send(name, file).catch((problem) => refused.push({ file: file.name, problem }));
+  return refused;
+}
+
+const send = (name: string, file: File) => {
   const form = new FormData();
   form.set("file", file);
   return request<unknown>(`${named(name)}/files`, { method: "POST", body: form });

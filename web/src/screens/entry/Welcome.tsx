@@ -19,7 +19,7 @@ interface MachineAnswer {
   cores: number;
   ram_bytes: number;
   gpus: { name: string; total_bytes?: number }[];
-  disk: { free_bytes: number };
+  disk: { free_bytes: number } | null;
 }
 
 const ICONS = { best: Sparkles, languages: Languages, quick: Zap };
@@ -84,7 +84,7 @@ function Sentence({ machine }: { machine: MachineAnswer }) {
     cores: t("welcome.cores", { count: machine.cores }),
     memory: bytes(machine.ram_bytes),
     graphics: card ? card.name : t("welcome.noGraphics"),
-    disk: bytes(machine.disk.free_bytes),
+    disk: machine.disk ? bytes(machine.disk.free_bytes) : "?",
   };
   return <p className="text-read text-text-2">{t("welcome.machine", parts)}</p>;
 }

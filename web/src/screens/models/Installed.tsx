@@ -10,6 +10,7 @@ import { Button, IconButton } from "@/components/Button";
 import { Confirm } from "@/components/Dialog";
 import { Menu, MenuItem, MenuLine } from "@/components/Menu";
 import { EmptyState, ProblemBox, Skeleton } from "@/components/States";
+import { rememberModel } from "@/screens/chat/data/models";
 import { screensFor } from "@/screens/registry";
 import { installedQuery, load, type Installed as Model, remove, unload } from "./api";
 import { Fit } from "./Fit";
@@ -117,7 +118,13 @@ function More(props: { model: Model; mayChange: boolean; onOpen: (dialog: "param
   return (
     <Menu align="end" trigger={<IconButton small icon={Ellipsis} label={t("more", { model: model.name })} />}>
       {model.chats && (
-        <MenuItem icon={MessageSquare} onSelect={() => go(`/?model=${encodeURIComponent(model.name)}`)}>
+        <MenuItem
+          icon={MessageSquare}
+          onSelect={() => {
+            rememberModel(model.name);
+            go("/");
+          }}
+        >
           {t("chat")}
         </MenuItem>
       )}

@@ -3,11 +3,12 @@ import { Feather, Plus } from "lucide-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useLocation } from "wouter";
-import { modelsQuery } from "@/api/server";
+import { queries } from "@/api/server";
 import { day } from "@/app/formats";
 import { Screen } from "@/app/Screen";
 import { Button } from "@/components/Button";
 import { EmptyState, ProblemBox, Skeleton } from "@/components/States";
+import { chatModelsQuery, firstModel } from "../chat/data/models";
 import { Room } from "./Room";
 import { stories } from "./story";
 
@@ -27,10 +28,14 @@ export default function Writing() {
 function Stories({ onOpen }: { onOpen: (id: string) => void }) {
   const { t } = useTranslation("writing");
   const list = useQuery({ queryKey: ["stories"], queryFn: ({ signal }) => stories.list(signal) });
-  const models = useQuery(modelsQuery);
   const [error, setError] = useState<unknown>(null);
-  const begin = () => {
-    stories.create(models.data?.[0]?.id ?? null).then((made) => onOpen(made.id), setError);
+  const begin = async () => {
+    try {
+      const model = firstModel(await queries.ensureQueryData(chatModelsQuery));
+      onOpen((await stories.create(model)).id);
+    } catch (problem) {
+      setError(problem);
+    }
   };
   const found = list.data?.chats ?? [];
   return (

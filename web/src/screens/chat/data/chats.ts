@@ -183,8 +183,15 @@ export interface Asking {
   options?: Record<string, unknown>;
 }
 
-export const post = (chat: string, body: Asking) =>
-  request<{ question: Message; answers: Message[] }>(messagesOf(chat), { method: "POST", body });
+/** Asks; isNew: in a chat that was made for this, of which nothing stays where the question is refused. */
+export async function post(chat: string, body: Asking, isNew: boolean) {
+  try {
+    return await request<{ question: Message; answers: Message[] }>(messagesOf(chat), { method: "POST", body });
+  } catch (error) {
+    if (isNew) await remove(chat).catch(() => undefined);
+    throw error;
+  }
+}
 
 export const answerAgain = (question: Message, model: string | null) =>
   request<Message>(`${messageAt(question)}/answers`, { method: "POST", body: model ? { model } : {} });

@@ -94,10 +94,7 @@ export function useChat(id: string | null): ChatState {
             attachments: attachments.map((one) => one.id),
             ...(name ? { models: [name] } : {}),
           };
-          const { question, answers } = await chats.post(here.id, asking).catch(async (error) => {
-            if (!chat) await chats.remove(here.id).catch(() => undefined); // nothing of it is left behind
-            throw error;
-          });
+          const { question, answers } = await chats.post(here.id, asking, !chat);
           if (!chat) queries.setQueryData(chats.chatQuery(here.id).queryKey, { ...here, messages: [] });
           chats.keep(question, ...answers);
           const current = answers[0]?.id ?? question.id;
