@@ -1,9 +1,10 @@
 import asyncio
+import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 import pytest
@@ -88,6 +89,22 @@ async def test_bytes_are_those_that_came_and_unknown_until_the_end(outbound: Out
         await fetch(outbound, f"{hub.url}/a")
     assert [row["received_bytes"] for row in rows(ledger)] == [15, 15, 4]
     assert [row.host for row in read_ledger(ledger)] == ["localhost", "127.0.0.1", "localhost"]
+
+
+async def test_a_row_is_filled_in_though_another_process_wrote_meanwhile(
+    outbound: Outbound, hub: Hub, ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = os.fdopen
+
+    def late(handle: int, mode: str) -> IO[Any]:
+        file = opened(handle, mode)
+        with ledger.open("ab") as other:
+            other.write(b"{}\n")
+        return file
+
+    monkeypatch.setattr("domov.outbound.os.fdopen", late)
+    await fetch(outbound, f"{hub.url}/a")
+    assert [row["received_bytes"] for row in rows(ledger) if row] == [15]
 
 
 async def test_a_ledger_that_was_moved_away_meanwhile_is_left_alone(outbound: Outbound, hub: Hub, ledger: Path) -> None:

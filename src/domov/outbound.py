@@ -258,6 +258,7 @@ class Outbound:
             handle = os.open(self.ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             with os.fdopen(handle, "ab") as file:
                 file.write(line)
+                file.flush()  # others may have written since it was opened
                 return file.tell()
 
     def _words(self, error: BaseException) -> str:

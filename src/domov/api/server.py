@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from types import FrameType
 
@@ -102,16 +102,20 @@ class Beside:
 @asynccontextmanager
 async def _life(domov: App, beside: Beside) -> AsyncIterator[None]:
     """What goes on beside requests, for as long as the server runs."""
-    watching = [asyncio.ensure_future(each) for each in (domov.watch_documents(), domov.access.watch())]
-    async with beside.running():
+    async with AsyncExitStack() as ending:  # the last first, each even if another fails
+        ending.push_async_callback(domov.access.user_spending.write)
+        ending.push_async_callback(domov.access.spending.write)
+        ending.callback(domov.close_documents)
+        ending.push_async_callback(domov.scheduler.close)
+        for watching in (domov.watch_documents(), domov.access.watch()):
+            ending.push_async_callback(_end, asyncio.ensure_future(watching))
+        await ending.enter_async_context(beside.running())
         yield
-    for each in watching:
-        each.cancel()
-    await asyncio.gather(*watching, return_exceptions=True)
-    await domov.scheduler.close()
-    domov.close_documents()
-    await domov.access.spending.write()
-    await domov.access.user_spending.write()
+
+
+async def _end(task: "asyncio.Future[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _include(api: FastAPI, domov: App, figures: Metrics, beside: Beside) -> None:

