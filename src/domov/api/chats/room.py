@@ -3,14 +3,15 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from filelock import FileLock, Timeout
 
-from domov.access.callers import acting_for, current
+from domov.access.callers import Caller, acting_for, current
 from domov.api.chats.asking import Question, answer, understood
 from domov.api.chats.bodies import NewMessage, Options
 from domov.api.models import engine_of
@@ -251,18 +252,40 @@ class Room:
         return self.run(asked.chat, turn, answer(self.domov, asked, attachments), then=partial(self._entitle, asked))
 
     def run(self, chat: Chat, turn: Turn, made: Made, *, then: Then = nothing) -> Live:
-        """The work counts as the caller's, whose limits hold for it, also when the request is over."""
-        caller = current()
-        with acting_for(self.domov.access.caller_of(caller.owner, caller.account_key)):
-            return self.answering.begin(self.kept(chat.id).turns, turn, made, then=then)
+        """The work counts as the caller's, whose limits hold for it, also when the request is over.
+
+        It ends when whoever asked for it may not call any more.
+        """
+        by = current()
+        caller = self.domov.access.caller_of(by.owner, by.account_key)
+        with acting_for(caller):
+            live = self.answering.begin(self.kept(chat.id).turns, turn, made, then=then)
+        if caller.key or caller.user:
+            self._go_on(self._while_permitted(caller, live))
+        return live
+
+    async def _while_permitted(self, caller: Caller, live: Live) -> None:
+        assert live.task
+        with self.domov.access.running.request(caller) as ended:
+            ending = asyncio.ensure_future(ended.wait())
+            try:
+                await asyncio.wait((ending, live.task), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                ending.cancel()
+        if ended.is_set():
+            await self.answering.stop(live)
+
+    def _go_on(self, work: Coroutine[Any, Any, None]) -> None:
+        """Has something be done beside the requests, for as long as the server runs."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _entitle(self, asked: Question, live: Live) -> None:
         """Has the model name a chat after its first answer, where that is wanted."""
         first = len(asked.path) == 1 and live.ended is not None and live.ended.status == "done"
         if first and asked.chat.settings.get("title") == "auto" and asked.chat.titled in ("", "words"):
-            task = asyncio.ensure_future(self._made_title(asked, live))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._go_on(self._made_title(asked, live))
 
     async def _made_title(self, asked: Question, live: Live) -> None:
         text = ""
