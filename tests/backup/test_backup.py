@@ -116,6 +116,14 @@ def test_one_that_was_laid_ready_is_put_in_place_at_the_next_start(backup: Path,
     assert put_staged(other) is None
 
 
+def test_what_is_restored_by_hand_is_not_undone_by_one_that_was_laid_ready(backup: Path, tmp_path: Path) -> None:
+    other = filled(tmp_path / "other", "boris")
+    make(other, tmp_path / "boris.zip", version="0.1.0")
+    stage(other, backup)
+    restore(other, tmp_path / "boris.zip")
+    assert put_staged(other) is None and names_in(other) == ["boris"]
+
+
 def written(path: Path, files: dict[str, bytes], *, link: str = "", **told: Any) -> Path:
     """A ZIP file as whoever wants to do harm would write it."""
     table = {n: {"sha256": hashlib.sha256(c).hexdigest(), "size_bytes": len(c)} for n, c in files.items()}

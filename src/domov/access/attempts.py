@@ -5,6 +5,7 @@ others. A try counts as failed from its beginning, so that a hundred at the same
 """
 
 import math
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -32,31 +33,36 @@ class Failures:
 
 
 class Attempts:
+    """From any thread."""
+
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.clock = clock
+        self.clock, self._lock = clock, threading.RLock()
         self._known: OrderedDict[str, Failures] = OrderedDict()
 
     def begin(self, name: str, address: str) -> int:
         """0 for a try that may be made, which counts; or whole seconds to wait."""
         moment, places = self.clock(), _places(name, address)
-        wait = max(self._of(place, moment).wait_seconds(moment, free=free) for place, free in places)
-        if wait > 0:
-            return math.ceil(wait)
-        for place, _ in places:
-            failures = self._of(place, moment)
-            failures.count, failures.at_seconds = failures.count + 1, moment
+        with self._lock:
+            wait = max(self._of(place, moment).wait_seconds(moment, free=free) for place, free in places)
+            if wait > 0:
+                return math.ceil(wait)
+            for place, _ in places:
+                failures = self._of(place, moment)
+                failures.count, failures.at_seconds = failures.count + 1, moment
         return 0
 
     def succeeded(self, name: str, address: str) -> None:
         """Forgets the failures for the name from there, and this try for the others."""
-        self.undo(name, address)
-        self._known.pop(_places(name, address)[0][0], None)
+        with self._lock:
+            self.undo(name, address)
+            self._known.pop(_places(name, address)[0][0], None)
 
     def undo(self, name: str, address: str) -> None:
         """Takes back a try that did not fail."""
-        for place, _ in _places(name, address):
-            if place in self._known:
-                self._known[place].count = max(0, self._known[place].count - 1)
+        with self._lock:
+            for place, _ in _places(name, address):
+                if place in self._known:
+                    self._known[place].count = max(0, self._known[place].count - 1)
 
     def _of(self, place: str, moment: float) -> Failures:
         found = self._known.pop(place, None)

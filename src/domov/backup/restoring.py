@@ -44,7 +44,9 @@ def restore(home: Path, file: Path) -> Restored:
     folder = make_folder(home) / f".restore-{os.getpid()}-{time.time_ns()}"
     try:
         files, made_at = _unpack(home, file, folder)
-        return Restored(_put_in_place(home, folder), files, made_at)
+        kept = _put_in_place(home, folder)
+        shutil.rmtree(home / PENDING, ignore_errors=True)  # one that was laid ready before is not wanted any more
+        return Restored(kept, files, made_at)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
