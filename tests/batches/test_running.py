@@ -220,3 +220,15 @@ async def test_one_process_at_a_time_runs_batches(house: House) -> None:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert house.asked == {"a": 1}
+
+
+async def test_it_ends_though_something_has_changed_at_that_moment(house: House) -> None:
+    runner = house.runner()
+    running = asyncio.ensure_future(runner.run())
+    while not runner.changed._waiters:  # type: ignore[attr-defined]
+        await asyncio.sleep(0.01)
+    runner.wake()
+    running.cancel()
+    async with asyncio.timeout(10):
+        await asyncio.wait([running])
+    assert running.cancelled()

@@ -56,7 +56,8 @@ class Spending:
         if day != self._day:
             self._day, self._today, self._earlier = day, {}, {}
         if key_id not in self._today:
-            self._today[key_id] = self.written(key_id, day) + self._unwritten.get((key_id, day), Used())
+            counted = self.written(key_id, day) + self._unwritten.get((key_id, day), Used())
+            self._today.setdefault(key_id, counted)  # it may have been counted on while the database was read
         return self._today[key_id]
 
     def month(self, key_id: str) -> Used:

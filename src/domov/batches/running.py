@@ -71,8 +71,9 @@ class Runner:
                 await asyncio.sleep(LOOK_SECONDS)
 
     async def _changed_within(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self.changed.wait(), seconds)
+        with suppress(TimeoutError):  # `wait_for` could swallow that this is cancelled (Python 3.11)
+            async with asyncio.timeout(seconds):
+                await self.changed.wait()
 
     async def step(self) -> None:
         """Carries out what there is to do now."""

@@ -111,7 +111,8 @@ class Live:
                 progress = dict(self.progress)
                 yield {"seq": after, "progress": progress}
             try:
-                await asyncio.wait_for(changed.wait(), SILENCE_SECONDS)
+                async with asyncio.timeout(SILENCE_SECONDS):
+                    await changed.wait()
             except TimeoutError:
                 yield {}
 

@@ -231,7 +231,8 @@ class Scheduler:
                 break  # nothing is left that could make room
             else:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), max(0.0, deadline - time.monotonic()))
+                    async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                        await self._changed.wait()
                 if time.monotonic() >= deadline:
                     raise Busy("other models are running and leave no memory for this one", retry_seconds=30)
         self._loading_bytes += needed_bytes
