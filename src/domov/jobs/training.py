@@ -24,9 +24,9 @@ from domov.optimize import distill as distilling
 from domov.optimize import prune as pruning
 from domov.optimize.architecture import Architecture, architecture_of
 from domov.optimize.cuts import Cuts, label_of
-from domov.optimize.distill import Distilled, beginning_of, begun
+from domov.optimize.distill import Distilled, beginning_of, begun, lesson_for
 from domov.optimize.lesson import Lesson, Precision, checked, memory_bytes
-from domov.optimize.prune import HEALING, Pruned, check_order, report
+from domov.optimize.prune import HEALING, Pruned, check_order, cutting_bytes, report
 from domov.optimize.quantize import name_given, result_name
 from domov.optimize.teaching import check_torch, room_needed
 from domov.optimize.texts import Text
@@ -109,6 +109,9 @@ class Prune(Work):
 
     def needs(self, place: Place) -> Needs:
         own, wanted = check_order(self._made(place)[0], self.cuts())
+        if not self.heal_steps:
+            room = room_needed(wanted, vocabulary=wanted.vocabulary)
+            return Needs(memory_bytes=cutting_bytes(own), disk_bytes=room)
         return needs_of(wanted, own, self._lesson(), place)
 
     async def steps(self, place: Place) -> Steps:
@@ -209,8 +212,9 @@ class Distill(Work):
             own = architecture_of(student.header(), name=student.name)
             after = architecture_of(teacher.header(), name=teacher.name) if self.by == "likelihoods" else None
             return needs_of(own, after, self._lesson(), place)
-        after = architecture_of(teacher.header(), name=teacher.name)
-        return needs_of(begun(after, student), after, self._lesson(), place)
+        whole = architecture_of(teacher.header(), name=teacher.name)
+        after = whole if self.by == "likelihoods" else None
+        return needs_of(begun(whole, student), after, lesson_for(student, self._lesson()), place)
 
     async def steps(self, place: Place) -> Steps:
         texts: list[Text] = []

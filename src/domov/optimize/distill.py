@@ -180,10 +180,13 @@ def _checked(order: Order) -> tuple[Lesson, Architecture, Architecture]:
         check_tokenizers(order.teacher, order.student)
         return lesson, architecture_of(header, name=order.teacher.name), student
     teacher = architecture_of(header, name=order.teacher.name)
-    random = order.student.init == "random"
-    if random:
-        lesson = replace(lesson, embeddings=True, rank=0)
-    return lesson, teacher, begun(teacher, order.student)
+    return lesson_for(order.student, lesson), teacher, begun(teacher, order.student)
+
+
+def lesson_for(student: Model | Beginning, lesson: Lesson) -> Lesson:
+    """What begins at random is trained whole."""
+    random = isinstance(student, Beginning) and student.init == "random"
+    return replace(lesson, embeddings=True, rank=0) if random else lesson
 
 
 @dataclass

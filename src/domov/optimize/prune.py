@@ -133,8 +133,13 @@ def check_order(model: Model, cuts: Cuts) -> tuple[Architecture, Architecture]:
     return own, sizes_wanted(own, cuts, kind=kind_for(header), rest_bytes=header.data_offset + vectors)
 
 
+def cutting_bytes(own: Architecture) -> int:
+    """The memory that cutting a model takes, without healing it."""
+    return PROCESS_BYTES + 8 * own.matrix_parameters
+
+
 def _check_memory(own: Architecture) -> None:
-    needed, free = PROCESS_BYTES + 8 * own.matrix_parameters, read_memory().free_bytes
+    needed, free = cutting_bytes(own), read_memory().free_bytes
     if needed > free:
         raise Refused(
             f"pruning takes {human_bytes(needed)} of memory, {human_bytes(free)} are free", hint="end programs"
