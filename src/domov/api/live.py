@@ -44,8 +44,10 @@ class Live:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            await self._domov.downloads.close()
-            await self.consumption.write()
+            try:
+                await self._domov.downloads.close()
+            finally:
+                await self.consumption.write()
 
     async def _watch(self) -> None:
         while True:

@@ -174,8 +174,8 @@ class Scheduler:
         return [x.model for x in self._shown()]
 
     def pids(self) -> list[int]:
-        """The processes of the models that are loaded or loading."""
-        workers = (x.engine.worker for x in self._loaded.values() if isinstance(x.engine, LlamaCpp))
+        """The processes of the models that are loaded or loading. From any thread."""
+        workers = (x.engine.worker for x in list(self._loaded.values()) if isinstance(x.engine, LlamaCpp))
         return [worker.pid for worker in workers if worker and worker.pid]
 
     def _shown(self) -> list[Loaded]:

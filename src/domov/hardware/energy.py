@@ -5,6 +5,7 @@ Source: Linux Documentation/power/powercap/powercap.rst and hwmon/sysfs-interfac
 RAPL's, unless the system's owner allows it.
 """
 
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,14 +23,22 @@ COUNTED = ("package", "dram")  # core and uncore are inside package, psys around
 
 @dataclass
 class Counter:
-    """Joules since the first look. To be read at least every quarter of an hour: the counters begin anew in between."""
+    """Joules since the first look. To be read at least every quarter of an hour: the counters begin anew in between.
+
+    From any thread.
+    """
 
     root: Path = ROOT
     _last: dict[Path, int] = field(default_factory=dict)
     _joules: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def read(self) -> float | None:
         """None: some part can't be read."""
+        with self._lock:
+            return self._read()
+
+    def _read(self) -> float | None:
         zones, cards = _zones(self.root), _cards(self.root)
         if not zones or (cards is None):
             return None
