@@ -122,6 +122,12 @@ def test_what_the_model_sees_is_shown_part_by_part(server: Server, visitor: Visi
         expect(page.get_by_role("figure").filter(has_text=words)).to_be_visible(timeout=60_000)
     assert axe(page) == []
     look(page, "writing-seen")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/story/prompt") else None)
+    before = page.get_by_role("figure").last.text_content()
+    page.get_by_role("button", name="Write on", exact=True).click()
+    expect(page.get_by_role("figure").last).not_to_have_text(before or "", timeout=60_000)
+    assert len(asked) == 1
 
 
 def test_another_word_is_chosen_and_written_on_from(server: Server, visitor: Visitor, story: str, look: Look) -> None:

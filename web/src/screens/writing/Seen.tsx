@@ -1,4 +1,4 @@
-import { useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { number } from "@/app/formats";
 import { classes } from "@/components/classes";
@@ -24,6 +24,8 @@ export function Seen({ id, open, prepared }: { id: string; open: OpenStory; prep
       await open.save();
       return stories.seen(id);
     },
+    enabled: open.busy === null && !open.story?.running, // not at each word that is written
+    placeholderData: keepPreviousData,
     gcTime: 0,
     staleTime: 0,
   });
