@@ -23,6 +23,7 @@ from domov.engine.adapting import Adapting
 from domov.engine.calibration import Conditions, Tuning
 from domov.engine.connection import Care
 from domov.engine.fake import FakeEngine
+from domov.engine.known import known
 from domov.engine.launch import Endpoint, Launch
 from domov.engine.llamacpp import LlamaCpp
 from domov.engine.loading import cache_depends_on, projector_bytes_of, resolved
@@ -255,7 +256,7 @@ class App(Kept):
 
     def options(self, model: Model) -> ModelOptions:
         """The options set for a model, under its whole name or one that leads to it. Raises BadOption, NoSuchModel."""
-        return self._resolved(model, model.header(), self.tuning(model))
+        return self._resolved(model, known(model).header, self.tuning(model))
 
     @cached_property
     def headers(self) -> Headers:

@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from domov.engine.fill import Family, family_in, told_marks
+from domov.errors import BadModelFile
 from domov.store.gguf import Header, read_header
 from domov.store.models import Model
 from domov.store.shape import ModelShape, shape_of
@@ -31,8 +32,11 @@ class Known:
 
 
 def known(model: Model) -> Known:
-    """Raises BadModelFile."""
-    stat = model.path.stat()
+    """Read once for as long as the file stays as it is. Raises BadModelFile."""
+    try:
+        stat = model.path.stat()
+    except OSError as error:
+        raise BadModelFile(f"can't read {model.path}: {error.strerror or error}") from error
     return _known(model.path, stat.st_mtime_ns, stat.st_size)
 
 
