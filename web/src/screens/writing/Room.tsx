@@ -1,14 +1,14 @@
-import { useQuery } from "@tanstack/react-query";
 import { ArrowLeft, SlidersHorizontal, Trash2 } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { modelsQuery, queries } from "@/api/server";
+import { queries } from "@/api/server";
 import { Screen } from "@/app/Screen";
 import { useShortcut } from "@/app/shortcuts";
 import { useMedia } from "@/app/useMedia";
 import { IconButton } from "@/components/Button";
 import { Confirm, Drawer } from "@/components/Dialog";
 import { ProblemBox, Skeleton } from "@/components/States";
+import { useChatModels } from "../chat/data/models";
 import { Editor } from "./Editor";
 import { Panel } from "./Panel";
 import { FIRST_SETTINGS, type Settings, type StoryChat, stories } from "./story";
@@ -106,7 +106,7 @@ export function Room({ id, onLeave }: { id: string; onLeave: () => void }) {
 
 function Models({ model, onChange }: { model: string | null; onChange: (model: string) => void }) {
   const { t } = useTranslation("writing");
-  const models = useQuery(modelsQuery).data ?? [];
+  const models = useChatModels() ?? [];
   const known = model === null || models.some(({ id }) => id === model);
   return (
     <select
