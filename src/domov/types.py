@@ -160,11 +160,13 @@ class Token:
 class TextDelta:
     text: str
     tokens: tuple[Token, ...] = ()  # when log-probabilities were asked for
+    pieces: int = 1  # of the model's that it is made of: tokens, or nearly so
 
 
 @dataclass(frozen=True, slots=True)
 class ReasoningDelta:
     text: str
+    pieces: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +224,11 @@ class Done:
 
 
 Event = TextDelta | ReasoningDelta | ToolCallDelta | Progress | Done
+
+
+def pieces_of(event: Event) -> int:
+    """How many of the model's pieces an event is made of."""
+    return event.pieces if isinstance(event, TextDelta | ReasoningDelta) else 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ class Live:
     about: Table = field(default_factory=dict)
     progress: Table | None = None
     usage: Usage | None = None
-    made: int = 0  # pieces that this task has made
+    made: int = 0  # pieces that the model has made for this task
     ending: Status = "stopped"  # what it is when it is cancelled
     closing: bool = False  # all is made: its end is being kept
     ended: Turn | None = None
@@ -53,10 +53,10 @@ class Live:
 
     def take(self, event: Event | Table) -> None:
         if isinstance(event, TextDelta):
-            self._add("text", event.text)
+            self._add("text", event.text, event.pieces)
             self.tokens += event.tokens
         elif isinstance(event, ReasoningDelta):
-            self._add("reasoning", event.text)
+            self._add("reasoning", event.text, event.pieces)
         elif isinstance(event, Progress):
             self.progress = {"stage": "reading", "fraction": event.read_tokens / max(1, event.total_tokens)}
         elif isinstance(event, Done):
@@ -72,9 +72,9 @@ class Live:
                 self.about |= event
         self.wake()
 
-    def _add(self, kind: str, text: str) -> None:
+    def _add(self, kind: str, text: str, count: int) -> None:
         self.pieces.append((kind, text))
-        self.made += 1
+        self.made += count
         self.last_seconds = self.clock()
         if self.first_seconds is None:
             self.first_seconds, self.progress = self.last_seconds - self.start_seconds, None

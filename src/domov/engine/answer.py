@@ -13,6 +13,7 @@ from domov.engine.connection import Connection
 from domov.engine.fill import Marks, fill_prompt, find_marks, mark_texts, split_at_line, told_marks
 from domov.engine.rewriting import check_rewritable, rewritten
 from domov.engine.thoughts import Thoughts
+from domov.engine.together import Together
 from domov.engine.wire_chat import ChatReader, chat_fields, template_fields
 from domov.engine.wire_completion import CompletionReader, completion_fields
 from domov.engine.wire_tools import CallReader, held_by_us
@@ -46,10 +47,10 @@ async def _events(
         prompt = await _around_gap(connection, request) if request.suffix is not None else None
         fields = completion_fields(request, traits, prompt=prompt)
         reader = CompletionReader(alternatives=request.top_logprobs)
-        return connection.events("/completion", {**fields, **extra}, reader)
+        return connection.events("/completion", {**fields, **extra}, Together(reader))
     fields = chat_fields(request, traits)
     calls = CallReader(words=request.json_schema is None) if held_by_us(request, traits) else None
-    return connection.events("/v1/chat/completions", {**fields, **extra}, ChatReader(calls))
+    return connection.events("/v1/chat/completions", {**fields, **extra}, Together(ChatReader(calls)))
 
 
 async def _check_schema(connection: Connection, schema: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ from domov.engine.states import States
 from domov.engine.traits import Traits, read_traits
 from domov.engine.wire_errors import error_of, from_json, to_json
 from domov.errors import Broken
-from domov.types import Done, Event, Incident, Overflow, Progress
+from domov.types import Done, Event, Incident, Overflow, Progress, pieces_of
 
 ORDER_SECONDS = 120  # for an order that is carried out at once, the saving of a large cache to a slow disk included
 LAST_PIECES = 8  # of an answer whose length is known, that are read as they come
@@ -110,7 +110,7 @@ class Connection:
                 async for received in answer.pieces():
                     for event in reader.feed(received):
                         yield event
-                        pieces += 1
+                        pieces += pieces_of(event)
                         answer.flows = pieces < most and not isinstance(event, Done | Progress)
 
     async def ask(self, path: str, fields: Mapping[str, Any]) -> Any:

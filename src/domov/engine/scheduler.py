@@ -33,6 +33,7 @@ from domov.types import (
     Ranking,
     Task,
     Usage,
+    pieces_of,
 )
 
 ROOM_SECONDS = 60.0  # how long a request waits for running models to make room
@@ -334,14 +335,15 @@ class Scheduled:
                     async for event in events:
                         if not isinstance(event, Progress):
                             spent.begin()
+                            pieces = pieces_of(event)
                             yield given.told(event)
                             break
                         yield event
-                    async for event in events:  # nothing more is done for a token than to count it
-                        pieces += 1
+                    async for event in events:  # nothing more is done for a piece than to count it
+                        pieces += pieces_of(event)
                         yield given.told(event) if given.added else event
             finally:
-                spent.pieces = pieces + (spent.first_seconds is not None)
+                spent.pieces = pieces
                 if isinstance(event, Done):
                     spent.usage, spent.pieces = event.usage, spent.pieces - 1
 
