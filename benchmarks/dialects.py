@@ -65,7 +65,7 @@ DIALECTS = (
     Dialect(
         "KoboldCpp",
         "/api/extra/generate/stream",
-        {"model": MODEL, "prompt": STORY, "temperature": 0},
+        {"model": MODEL, "prompt": STORY, "temperature": 0, "use_default_badwordsids": True},  # no end of its own
         ("max_length",),
         lambda e: str(e["token"]),
     ),
