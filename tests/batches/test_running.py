@@ -225,7 +225,7 @@ async def test_one_process_at_a_time_runs_batches(house: House) -> None:
 async def test_it_ends_though_something_has_changed_at_that_moment(house: House) -> None:
     runner = house.runner()
     running = asyncio.ensure_future(runner.run())
-    while not runner.changed._waiters:  # type: ignore[attr-defined]
+    while not runner.changed._waiters:
         await asyncio.sleep(0.01)
     runner.wake()
     running.cancel()

@@ -40,7 +40,7 @@ class Together:
 
 
 def _is_bare(event: Event) -> TypeGuard[Text]:
-    return event.__class__ is ReasoningDelta or (event.__class__ is TextDelta and not event.tokens)  # type: ignore[union-attr]
+    return event.__class__ is ReasoningDelta or (event.__class__ is TextDelta and not event.tokens)
 
 
 def _one(held: list[Text]) -> Text:
