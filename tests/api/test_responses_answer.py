@@ -90,7 +90,7 @@ def test_thoughts_words_and_calls_are_items_of_their_own() -> None:
         ]
     )
     events = (
-        ReasoningDelta("hm"),
+        ReasoningDelta("hm", pieces=2),
         TextDelta("So"),
         ToolCallDelta(0, "call_a", "weather", '{"a":'),
         ToolCallDelta(0, None, None, "1}"),
@@ -103,7 +103,7 @@ def test_thoughts_words_and_calls_are_items_of_their_own() -> None:
     assert output[2]["arguments"] == '{"a":1}' and (output[3]["namespace"], output[3]["name"]) == ("sea", "tide")
     assert [table["output_index"] for table in tables if table["type"] == "response.output_item.done"] == [0, 1, 2, 3]
     assert Counter(kinds(tables))["reasoning_text.delta"] == 1
-    assert tables[-1]["response"]["usage"]["output_tokens_details"] == {"reasoning_tokens": 1}
+    assert tables[-1]["response"]["usage"]["output_tokens_details"] == {"reasoning_tokens": 2}
     calls = (ToolCall("call_a", "weather", '{"a":1}'), ToolCall("call_b", "sea__tide", "{}"))
     assert answer.message() == Message("assistant", "So", calls, reasoning="hm")
     assert messages_of(output) == (answer.message(),)

@@ -13,8 +13,10 @@ from starlette.websockets import WebSocketDisconnect
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from domov.api.lmstudio.fragments import Told
 from domov.api.lmstudio.sockets import serve
 from domov.errors import Offline
+from domov.types import TextDelta
 from tests.api.conftest import Server
 
 SURE = lmstudio.LlmPredictionConfig(temperature=0.0, max_tokens=8)
@@ -24,6 +26,11 @@ SURE = lmstudio.LlmPredictionConfig(temperature=0.0, max_tokens=8)
 def client(able: Server) -> Iterator[lmstudio.Client]:
     with lmstudio.Client(f"127.0.0.1:{able.port}") as opened:
         yield opened
+
+
+def test_a_fragment_tells_how_many_tokens_came_at_once() -> None:
+    (fragment,) = Told().messages(TextDelta("two of them", pieces=2))
+    assert fragment["fragment"]["tokensCount"] == 2
 
 
 def test_the_client_finds_the_server(able: Server) -> None:

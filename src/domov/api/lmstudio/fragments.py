@@ -55,9 +55,9 @@ class Told:
         if self._first_seconds is None:
             self._first_seconds = time.monotonic() - self._start
         if isinstance(event, TextDelta):
-            return [_fragment(event.text, "none")]
+            return [_fragment(event, "none")]
         if isinstance(event, ReasoningDelta):
-            return [_fragment(event.text, "reasoning")]
+            return [_fragment(event, "reasoning")]
         if isinstance(event, ToolCallDelta):
             call = self._calls.get(event.index, ToolCall("", "", ""))
             arguments = call.arguments + event.arguments
@@ -79,8 +79,8 @@ class Told:
         }
 
 
-def _fragment(text: str, kind: str) -> Table:
-    fragment = {"content": text, "tokensCount": 1, "containsDrafted": False, "reasoningType": kind}
+def _fragment(event: TextDelta | ReasoningDelta, kind: str) -> Table:
+    fragment = {"content": event.text, "tokensCount": event.pieces, "containsDrafted": False, "reasoningType": kind}
     return {"type": "fragment", "fragment": {**fragment, "isStructural": False}}
 
 

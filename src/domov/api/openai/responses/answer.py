@@ -78,7 +78,7 @@ class Answer:
         elif isinstance(event, ReasoningDelta):
             yield from self._open("reasoning")
             self.text.append(event.text)
-            self.thought_pieces += 1
+            self.thought_pieces += event.pieces
             name = "reasoning_summary_text" if self.as_summary else "reasoning_text"
             yield self._event(f"response.{name}.delta", **self._place(), delta=event.text)
         elif isinstance(event, ToolCallDelta):
