@@ -39,6 +39,15 @@ def database(tmp_path: Path) -> Iterator[Database]:
         yield opened
 
 
+@pytest.fixture
+def racing() -> Iterator[None]:
+    """Threads take turns as often as they can, so that they meet where they must not."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
 @pytest.fixture(scope="session")
 def starter_home() -> Path:
     """A DOMOV_HOME that holds the starter model. Tests only read it."""

@@ -50,6 +50,12 @@ def ask(page: Page, question: str) -> None:
     composer(page).press("Enter")
 
 
+def add_file(page: Page, name: str, media_type: str, content: bytes) -> None:
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Add files").click()
+    chooser.value.set_files({"name": name, "mimeType": media_type, "buffer": content})
+
+
 def answers(page: Page, status: str = "done") -> Locator:
     return page.locator(f'article[data-status="{status}"]')
 
@@ -221,9 +227,7 @@ def test_a_temporary_chat_is_in_no_list(echo: Server, visitor: Visitor) -> None:
 
 def test_files_go_with_a_question(echo: Server, visitor: Visitor) -> None:
     page = visitor.open(echo)
-    with page.expect_file_chooser() as chooser:
-        page.get_by_role("button", name="Add files").click()
-    chooser.value.set_files({"name": "notes.md", "mimeType": "text/markdown", "buffer": b"# Boiler\n\nSet it to 55."})
+    add_file(page, "notes.md", "text/markdown", b"# Boiler\n\nSet it to 55.")
     expect(page.get_by_text(re.compile(r"about \d+ tokens"))).to_be_visible()
     ask(page, "What does it say?")
     expect(page.get_by_role("article", name="You")).to_contain_text("notes.md")
@@ -232,9 +236,7 @@ def test_files_go_with_a_question(echo: Server, visitor: Visitor) -> None:
 def test_a_question_that_could_not_be_asked_is_there_again_with_its_files(echo: Server, visitor: Visitor) -> None:
     page = visitor.open(echo)
     visitor.watched(page).expected = ("503",)
-    with page.expect_file_chooser() as chooser:
-        page.get_by_role("button", name="Add files").click()
-    chooser.value.set_files({"name": "notes.md", "mimeType": "text/markdown", "buffer": b"# Boiler"})
+    add_file(page, "notes.md", "text/markdown", b"# Boiler")
     expect(page.get_by_text(re.compile(r"about \d+ tokens"))).to_be_visible()
     page.route("**/messages", lambda route: route.fulfill(status=503, json={"error": {"message": "Not now."}}))
     ask(page, "What does it say?")
@@ -249,9 +251,7 @@ def test_a_question_that_could_not_be_asked_is_there_again_with_its_files(echo: 
 def test_a_file_that_can_not_be_read_says_why_where_it_stands(echo: Server, visitor: Visitor) -> None:
     page = visitor.open(echo)
     visitor.watched(page).expected = ("400",)
-    with page.expect_file_chooser() as chooser:
-        page.get_by_role("button", name="Add files").click()
-    chooser.value.set_files({"name": "broken.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 nothing"})
+    add_file(page, "broken.pdf", "application/pdf", b"%PDF-1.4 nothing")
     expect(page.get_by_role("alert")).to_contain_text("broken.pdf")
     expect(page.get_by_role("button", name="Ask", exact=True)).to_be_disabled()
 

@@ -53,10 +53,10 @@ class Live:
 
     def take(self, event: Event | Table) -> None:
         if isinstance(event, TextDelta):
-            self._add("text", event.text, event.pieces)
+            self._add("text", event)
             self.tokens += event.tokens
         elif isinstance(event, ReasoningDelta):
-            self._add("reasoning", event.text, event.pieces)
+            self._add("reasoning", event)
         elif isinstance(event, Progress):
             self.progress = {"stage": "reading", "fraction": event.read_tokens / max(1, event.total_tokens)}
         elif isinstance(event, Done):
@@ -72,9 +72,9 @@ class Live:
                 self.about |= event
         self.wake()
 
-    def _add(self, kind: str, text: str, count: int) -> None:
-        self.pieces.append((kind, text))
-        self.made += count
+    def _add(self, kind: str, event: TextDelta | ReasoningDelta) -> None:
+        self.pieces.append((kind, event.text))
+        self.made += event.pieces
         self.last_seconds = self.clock()
         if self.first_seconds is None:
             self.first_seconds, self.progress = self.last_seconds - self.start_seconds, None

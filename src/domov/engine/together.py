@@ -21,16 +21,13 @@ class Together:
         held: list[Text] = []
         try:
             for event in self.reader.feed(received):
-                if held and event.__class__ is not held[0].__class__:
+                if held and not (event.__class__ is held[0].__class__ and _is_bare(event)):
                     yield _one(held)
                     held = []
                 if _is_bare(event):
                     held.append(event)
-                    continue
-                if held:
-                    yield _one(held)
-                    held = []
-                yield event
+                else:
+                    yield event
         except DomovError:
             if held:
                 yield _one(held)

@@ -15,12 +15,13 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from domov.access.callers import Caller
 from domov.errors import DiskFull, DomovError, WorkerDied
 from domov.files import make_folder
 from domov.jobs.account import Account, Outcome
 from domov.jobs.queue import Job, Queue, Status
 from domov.jobs.table import KINDS, Kinds, work_of
-from domov.jobs.work import Lane, Place, Surroundings, Work, check_names
+from domov.jobs.work import Lane, Needs, Place, Surroundings, Work, check_names
 from domov.optimize.crew import Crew
 from domov.store.download import check_room
 from domov.units import human_bytes
@@ -213,8 +214,7 @@ class Runner:
         try:
             caller, place = self.around.permitted(job.owner, job.key), self.place(Crew())
             work = work_of(job.kind, job.parameters, self.kinds)
-            check_names(work, caller, place.workshop.models)
-            needs = await asyncio.to_thread(work.needs, place)
+            needs = await asyncio.to_thread(_needs, work, caller, place)
         except DomovError as error:
             job.account.end(self.clock(), message=error.message, hint=error.hint)
             job.account.say(error.message, self.clock())
@@ -351,3 +351,9 @@ class Runner:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*minding, return_exceptions=True)
+
+
+def _needs(work: Work, caller: Caller, place: Place) -> Needs:
+    """Raises NotPermitted, and what the work raises of its needs."""
+    check_names(work, caller, place.workshop.models)
+    return work.needs(place)
