@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from benchmarks import shapes
 from benchmarks.dry_run import Forecast, dry_run
 from domov import app
@@ -27,6 +29,7 @@ from domov.store.gguf import read_header
 from domov.store.shape import ModelShape, shape_of
 
 MIB = 1 << 20
+RESERVE = 1024 * MIB  # left to the rest of the machine
 WORST, MEDIAN = 0.05, 0.01
 # xllamacpp's server as a worker starts it, but for the warm-up and for weights packed anew, which take time.
 LOAD = """
@@ -130,6 +133,11 @@ def rows(names: Iterable[str], quantization: str, folder: Path) -> Iterator[Row]
         shape = shape_of(read_header(file), name=name)
         embeddings = shape.task in ("embedding", "reranking")
         for settings in [Settings(512, embeddings=True)] if embeddings else variations():
+            predicted = memory(shape, settings)
+            beside = predicted.buffers_bytes - predicted.weights_bytes  # the file's zeros take none: nothing reads them
+            if beside > psutil.virtual_memory().available - RESERVE:
+                sys.stdout.write(f"{name:<21} {words_of(settings)}: {beside / MIB:,.0f} MiB are not free; not loaded\n")
+                continue
             yield compare(name, file, settings, shape=shape)
         file.unlink()
 

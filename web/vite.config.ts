@@ -27,6 +27,22 @@ function packed(): Plugin {
   };
 }
 
+/** The frame that draws diagrams: one file, since scripts of its own would have to be open to every site. */
+function diagram(): Plugin {
+  const read = (path: string) => readFileSync(join(import.meta.dirname, path), "utf8");
+  const inline = (script: string) => script.replaceAll("</script", "<\\/script").replaceAll("<!--", "<\\!--");
+  return {
+    name: "diagram",
+    apply: "build",
+    closeBundle() {
+      const page = read("diagram/index.html")
+        .replace("/* mermaid */", () => inline(read("node_modules/@mermaid-js/tiny/dist/mermaid.tiny.js")))
+        .replace("/* draw */", () => inline(read("diagram/draw.js")));
+      writeFileSync(join(STATIC, "diagram.html"), page);
+    },
+  };
+}
+
 /** KaTeX brings each font three times: every browser that can show the page reads woff2. */
 function oneFontEach(): Plugin {
   return {
@@ -40,7 +56,7 @@ function oneFontEach(): Plugin {
 }
 
 export default defineConfig({
-  plugins: [oneFontEach(), react(), tailwindcss(), packed()],
+  plugins: [oneFontEach(), react(), tailwindcss(), diagram(), packed()],
   resolve: { alias: { "@": join(import.meta.dirname, "src") } },
   build: {
     outDir: STATIC,
@@ -53,7 +69,7 @@ export default defineConfig({
   server: {
     // The page of `make page-dev` asks the running Domov; Host and Origin become its own.
     proxy: Object.fromEntries(
-      ["/api", "/v1", "/healthz", "/docs", "/openapi.json"].map((path) => [
+      ["/api", "/v1", "/healthz", "/docs", "/openapi.json", "/diagram"].map((path) => [
         path,
         {
           target: SERVER,

@@ -24,6 +24,7 @@ OPEN = {
     "/home",
     "/home/x",
     "/assets/x",
+    "/diagram",
     *(f"/{name}" for name in NAMED),
 }  # they say that the server runs, or are files of the page
 LOGIN = {

@@ -50,12 +50,18 @@ class Watched:
 
     def watch(self, context: BrowserContext) -> None:
         context.on("request", self._request)
+        context.on("requestfailed", self._failed)
         context.on("weberror", lambda error: self.errors.append(str(error.error)))
         context.on("console", lambda message: self._console(message.type, message.text))
 
     def _request(self, request: Request) -> None:
         if not request.url.startswith((self.origin, "data:", "blob:", "about:")):
             self.foreign.append(request.url)
+
+    def _failed(self, request: Request) -> None:
+        """What the policy stops is told as a request, but never sent."""
+        if request.failure == "csp" and request.url in self.foreign:
+            self.foreign.remove(request.url)
 
     def _console(self, kind: str, text: str) -> None:
         if kind == "error":

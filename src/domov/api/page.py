@@ -5,6 +5,7 @@ them are kept by browsers for ever, the one page that names them is asked for an
 is that page, which reads the rest of the path by itself; a path of no other kind is ever answered with it.
 """
 
+import base64
 import gzip
 import hashlib
 import importlib.metadata
@@ -29,6 +30,11 @@ POLICY = (
     "connect-src 'self'; worker-src 'self'; manifest-src 'self'; frame-src 'self'; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
+# Of the frame that draws diagrams of what a model wrote: an origin of nobody, which can load nothing and ask nobody.
+DIAGRAM_POLICY = (
+    "sandbox allow-scripts; default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'self'"
+)
 HEADERS = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
@@ -41,6 +47,7 @@ ASK_ANEW, FOR_EVER = "no-cache", "public, max-age=31536000, immutable"
 # What stands beside the page without a hash in its name.
 NAMED = ("favicon.svg", "icon-192.png", "icon-512.png", "manifest.webmanifest", "sw.js", "theme.js")
 LEAST_PACKED_BYTES = 1000
+_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 _ASSET = re.compile(r"[\w\-][\w.\-]{0,199}")
 _TYPES = {".js": "text/javascript; charset=utf-8", ".webmanifest": "application/manifest+json", ".woff2": "font/woff2"}
 
@@ -65,6 +72,15 @@ def router(domov: App, static: Path = STATIC) -> APIRouter:
     def asset(request: Request, name: str) -> Response:
         path = static / "assets" / name
         return _file(request, path, FOR_EVER) if _ASSET.fullmatch(name) and path.is_file() else _nothing(request)
+
+    @routes.get("/diagram", include_in_schema=False)
+    def diagram(request: Request) -> Response:
+        path = static / "diagram.html"
+        if not path.is_file():
+            return _nothing(request)
+        answer = _file(request, path, ASK_ANEW)
+        answer.headers["content-security-policy"] = DIAGRAM_POLICY.format(scripts=_hashes(path.read_bytes()))
+        return answer
 
     for name in NAMED:
         routes.add_api_route(f"/{name}", _named(static / name), include_in_schema=False)
@@ -117,6 +133,13 @@ def _file(request: Request, path: Path, caching: str) -> Response:
     if encoding:
         headers["content-encoding"] = encoding
     return Response(content, headers=headers, media_type=_type_of(path))
+
+
+@lru_cache(4)
+def _hashes(page: bytes) -> str:
+    """The scripts that stand in a page, as its policy allows them."""
+    digests = (hashlib.sha256(script).digest() for script in _SCRIPT.findall(page))
+    return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
 
 
 def _packed(path: Path, content: bytes, accepted: str) -> tuple[str, bytes]:

@@ -150,6 +150,7 @@ GET               /
 GET               /home
 GET               /home/*
 GET               /assets/*
+GET               /diagram
 GET               /favicon.svg
 GET               /icon-192.png
 GET               /icon-512.png

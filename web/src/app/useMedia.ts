@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from "react";
+import { usePreferences } from "./preferences";
 
 /** Whether a media query holds, now and from now on. */
 export function useMedia(query: string): boolean {
@@ -15,4 +16,10 @@ export function useMedia(query: string): boolean {
 /** As narrow as a phone. */
 export function usePhone(): boolean {
   return useMedia("(max-width: 767px)");
+}
+
+export function useDark(): boolean {
+  const { theme } = usePreferences();
+  const dark = useMedia("(prefers-color-scheme: dark)");
+  return theme === "system" ? dark : theme === "dark";
 }
