@@ -74,6 +74,17 @@ def test_a_mistake_in_the_environment_is_an_error_too(tmp_path: Path) -> None:
         load({"DOMOV_HOME": str(tmp_path), "DOMOV_THREADS": "many"})
 
 
+def test_a_number_with_a_point_is_read_from_the_environment(tmp_path: Path) -> None:
+    assert load({"DOMOV_HOME": str(tmp_path), "DOMOV_WATTS": "62.5"}).watts == 62.5
+    with pytest.raises(BadOption, match="setting watts can't be '6,5'"):
+        load({"DOMOV_HOME": str(tmp_path), "DOMOV_WATTS": "6,5"})
+
+
+def test_a_currency_is_three_letters(tmp_path: Path) -> None:
+    with pytest.raises(BadOption, match="setting currency can't be 'euro'"):
+        load({"DOMOV_HOME": str(tmp_path), "DOMOV_CURRENCY": "euro"})
+
+
 @pytest.mark.parametrize("text", ["", "--5", "5-", "²", "٣", "9" * 5000, "0x10", "1e3"])
 def test_what_is_no_number_is_said_to_be_none(tmp_path: Path, text: str) -> None:
     with pytest.raises(BadOption, match="setting port can't be") as caught:

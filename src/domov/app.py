@@ -34,12 +34,15 @@ from domov.engine.scheduler import Scheduler
 from domov.engine.states import States, forget, state_key
 from domov.errors import BadName, EngineUnavailable
 from domov.hardware.cpu import affinity, read_cpu
+from domov.hardware.energy import Counter, by_wall_meter, why_unknown
 from domov.hardware.load import limited_group, read_load
 from domov.hardware.machine import Machine
 from domov.hardware.memory import read_memory
 from domov.hardware.survey import NO_CARDS, Found, find_cards, may_have_cards, survey
 from domov.kept import Kept
+from domov.meter.energy import Energy
 from domov.meter.meter import Meter
+from domov.meter.tariff import Tariff
 from domov.optimize.child import Children
 from domov.optimize.quantize import Workshop
 from domov.optimize.texts import Texts
@@ -88,7 +91,7 @@ class App(Kept):
 
     @cached_property
     def scheduler(self) -> Scheduler:
-        return Scheduler(
+        scheduler = Scheduler(
             self._open_planned,
             key=self.loaded_as,
             free_bytes=lambda: read_memory().free_bytes,
@@ -96,6 +99,22 @@ class App(Kept):
             when_loaded=lambda row: note_plan(self.config.logs / "plans.jsonl", row),
             tell=self.meter.tell,
         )
+        scheduler.energy = self.energy
+        return scheduler
+
+    @cached_property
+    def energy(self) -> Energy:
+        """What requests draw: by this machine's counters, or by what its owner says of it."""
+        return Energy(by_wall_meter(self.config.watts) if self.energy_is_estimated else Counter().read)
+
+    @cached_property
+    def tariff(self) -> Tariff:
+        """What energy costs here."""
+        return Tariff(self.config.kilowatt_hour_price, self.config.currency, self.energy_is_estimated)
+
+    @cached_property
+    def energy_is_estimated(self) -> bool:
+        return self.config.watts > 0 and why_unknown() != ""
 
     @cached_property
     def asked_options(self) -> dict[str, dict[str, Any]]:

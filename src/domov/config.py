@@ -90,6 +90,17 @@ class Config:
     keep_alive_seconds: int = setting(
         300, "How long a model stays loaded after its last answer; -1 is for ever.", least=-1
     )
+    watts: float = setting(
+        0.0,
+        "What this machine draws while a model works, by a meter at its plug: energy is estimated from it where no "
+        "counter can be read; 0 estimates nothing.",
+        least=0,
+        most=100_000,
+    )
+    kilowatt_hour_price: float = setting(
+        0.0, "What a kilowatt-hour costs you, in `currency`; 0 tells no costs.", least=0, most=1_000_000
+    )
+    currency: str = setting("EUR", "Three letters of a currency, as `EUR` or `CZK`.", pattern="[A-Z]{3}")
     save_states: bool = setting(
         True, "Keep on disk what a model has read, so that long texts are not read twice, even after a restart."
     )

@@ -20,9 +20,16 @@ CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq
 
 
 def setting(
-    default: Any, words: str, *, choices: tuple[str, ...] = (), least: float | None = None, most: float = 1 << 31
+    default: Any,
+    words: str,
+    *,
+    choices: tuple[str, ...] = (),
+    pattern: str = "",
+    least: float | None = None,
+    most: float = 1 << 31,
 ) -> Any:
-    return field(default=default, metadata={"words": words, "choices": choices, "least": least, "most": most})
+    metadata = {"words": words, "choices": choices, "pattern": pattern, "least": least, "most": most}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +124,16 @@ def checked(f: Field[Any], value: Any, *, name: str) -> Any:
         value = _as_bool(value)
     elif wanted is int and isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value.strip()):
         value = int(value)
-    elif wanted is float and type(value) is int:
+    elif wanted is float and re.fullmatch(r"-?[0-9]{1,18}(\.[0-9]{1,18})?", str(value).strip()):
         value = float(value)
     elif wanted is tuple:
         value = _as_texts(value)
     expected = " or ".join(c or '""' for c in f.metadata["choices"]) or KINDS[wanted]
     if type(value) is not wanted or (f.metadata["choices"] and value not in f.metadata["choices"]):
         raise BadOption(f"setting {name} can't be {value!r}", hint=f"it takes {expected}")
+    pattern = f.metadata["pattern"]
+    if pattern and not re.fullmatch(pattern, str(value)):
+        raise BadOption(f"setting {name} can't be {value!r}", hint=f"it takes what fits {pattern}")
     least, most = f.metadata["least"], f.metadata["most"]
     if least is not None and not least <= value <= most:
         raise BadOption(f"setting {name} can't be {value!r}", hint=f"it takes {expected} from {least} to {most}")

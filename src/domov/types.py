@@ -199,6 +199,7 @@ class Usage:
     answer_seconds: float = 0.0
     drafted_tokens: int = 0  # proposed by speculation
     accepted_tokens: int = 0  # and found right
+    joules: float | None = None  # that the machine drew for it; None: not known
 
     @property
     def answer_tokens_per_second(self) -> float:
@@ -232,14 +233,6 @@ def pieces_of(event: Event) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A model is asked for something; what comes of it is `Spent` of the same number."""
-
-    model: str
-    number: int  # in this process
-
-
-@dataclass(frozen=True, slots=True)
 class Spent:
     """What one request to one model took, told when it has ended, however it did."""
 
@@ -250,7 +243,7 @@ class Spent:
     first_seconds: float | None = None  # from asking to the first piece of the answer
     usage: Usage | None = None  # None: the engine did not come to tell
     pieces: int = 0  # of the answer, also where it was cut short: about one a token
-    number: int = 0  # that it was asked with
+    joules: float | None = None  # that the machine drew for it; None: not known
 
     @property
     def tokens(self) -> int:
@@ -278,7 +271,7 @@ class ModelNoted:
     what: Incident
 
 
-Happening = Asked | Spent | ModelLoaded | ModelLeft | ModelNoted
+Happening = Spent | ModelLoaded | ModelLeft | ModelNoted
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from domov.chats.answering import Answering, Live, Made, settled
 from domov.chats.chats import Chats
 from domov.chats.records import Turn
 from domov.errors import Busy, DomovError
+from domov.meter.tariff import Tariff
 from domov.types import Done, Dropped, Event, Progress, ReasoningDelta, TextDelta, Usage
 from tests.chats.kept import made as made_chat
 
@@ -52,6 +53,15 @@ async def test_an_answer_is_kept_with_its_figures(chats: Chats, turn: Turn) -> N
     stats = kept.about["stats"]
     assert (stats["prompt_tokens"], stats["cached_tokens"], stats["answer_tokens"]) == (10, 6, 4)
     assert stats["tokens_per_second"] == 2.0 and stats["first_token_seconds"] >= 0
+
+
+async def test_the_energy_of_an_answer_is_told_with_its_cost(chats: Chats, turn: Turn) -> None:
+    tariff = Tariff(kilowatt_hour=0.5, currency="CZK", estimated=True)
+    done = Done("stop", Usage(10, 4, joules=3600.0))
+    await heard(Answering(lambda: tariff).begin(chats.turns, turn, events(TextDelta("Ahoj"), done, done)))
+    (kept,) = chats.turns.of(turn.chat)
+    told = {name: kept.about["stats"][name] for name in ("joules", "cost", "currency", "estimated")}
+    assert told == {"joules": 7200.0, "cost": 0.001, "currency": "CZK", "estimated": True}
 
 
 async def test_who_comes_late_hears_all_that_is_missing_and_nothing_twice(chats: Chats, turn: Turn) -> None:

@@ -5,7 +5,9 @@ import tomllib
 from pathlib import Path
 
 import httpx2
+import pytest
 
+from domov.hardware.energy import why_unknown
 from tests.api.conftest import LITTLE, little_home, serving
 from tests.conftest import domov
 from tests.hub import Hub, tiny_gguf
@@ -25,6 +27,17 @@ def test_usage_by_model_with_a_server_that_has_ended(tmp_path: Path) -> None:
     assert lines[1].split()[:3] == [LITTLE, "1", "0"]
     assert lines[2].startswith("in all")
     assert "this computer" in domov(tmp_path, "usage", "--by", "person").stdout
+
+
+def test_energy_is_estimated_by_what_the_owner_says_of_the_machine(tmp_path: Path) -> None:
+    said = {"DOMOV_WATTS": "60", "DOMOV_KILOWATT_HOUR_PRICE": "7.5", "DOMOV_CURRENCY": "CZK"}
+    with serving(little_home(tmp_path), DOMOV_ENGINE="fake", **said) as server:
+        httpx2.post(f"{server.url}/v1/embeddings", json={"model": LITTLE, "input": "one two three"})
+    table = json.loads(domov(tmp_path, "usage", "--json", **said).stdout)
+    assert table["energy_estimated"] is (why_unknown() != "") and table["currency"] == "CZK"
+    total = table["total"]
+    assert total["joules"] > 0 and total["cost"] == pytest.approx(total["joules"] / 3.6e6 * 7.5)
+    assert "CZK" in domov(tmp_path, "usage", **said).stdout.splitlines()[0]
 
 
 def test_the_ledger_in_words_and_the_switch_without_a_server(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """What the scheduler tells of requests and models, with engines that have no model."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
@@ -10,10 +10,11 @@ import pytest
 from domov.engine.fake import FakeEngine
 from domov.engine.scheduler import Scheduled, Scheduler
 from domov.errors import Busy, ContextOverflow, DomovError, WorkerDied
+from domov.meter.energy import Energy
 from domov.sizing.plan import Plan
 from domov.store.manifest import Manifest, Source
 from domov.store.models import Model
-from domov.types import ChatRequest, Event, Happening, Message, ModelLeft, ModelLoaded, Spent
+from domov.types import ChatRequest, Done, Event, Happening, Message, ModelLeft, ModelLoaded, Spent
 
 
 class Failing(FakeEngine):
@@ -32,8 +33,9 @@ class Failing(FakeEngine):
 class Shelf:
     """A scheduler of one model, and what it told."""
 
-    def __init__(self, folder: Path, engine: FakeEngine) -> None:
+    def __init__(self, folder: Path, engine: FakeEngine, *, readings: Sequence[float] = ()) -> None:
         self.told: list[Happening] = []
+        self.readings: Iterator[float] = iter(readings)
         (folder / "m").touch()
         self.model = Model(
             Manifest("m:1b", "", 1, Source("file", "m", "m"), "", "", "2026-11-24T00:00:00Z"), folder / "m"
@@ -46,6 +48,7 @@ class Shelf:
             keep_alive_seconds=-1,
             tell=self.told.append,
         )
+        self.scheduler.energy = Energy(lambda: next(self.readings, None))
 
     @property
     def engine(self) -> Scheduled:
@@ -69,6 +72,20 @@ async def test_an_answer_is_told_once_with_what_it_took(tmp_path: Path) -> None:
     assert shelf.spent.usage and (shelf.spent.usage.prompt_tokens, shelf.spent.usage.answer_tokens) == (3, 3)
     assert shelf.spent.pieces == 3
     assert shelf.spent.first_seconds and 0.005 <= shelf.spent.first_seconds < shelf.spent.seconds
+
+
+async def test_the_energy_of_an_answer_is_told_with_its_end_and_counted_once(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, FakeEngine(), readings=[100.0, 130.0])
+    *_, done = [event async for event in shelf.engine.stream(ask("one two"))]
+    assert isinstance(done, Done) and done.usage.joules == 30.0
+    assert shelf.spent.joules == 30.0
+
+
+async def test_an_answer_that_is_cut_short_has_drawn_energy_too(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, FakeEngine(), readings=[100.0, 107.0])
+    async with aclosing(shelf.engine.stream(ask("one two three"))) as events:  # type: ignore[type-var]
+        await anext(aiter(events))
+    assert (shelf.spent.usage, shelf.spent.joules) == (None, 7.0)
 
 
 async def test_a_reader_that_leaves_is_told_as_cancelled(tmp_path: Path) -> None:

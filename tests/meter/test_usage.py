@@ -2,44 +2,41 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 from domov.database import Database
 from domov.errors import HomeUnusable
-from domov.meter.energy import Energy
 from domov.meter.usage import Amount, Consumption, amount_of, day_of, used
-from domov.types import Asked, Spent, Usage
+from domov.types import Spent, Usage
 
 MONDAY = time.mktime((2026, 11, 23, 12, 0, 0, 0, 0, -1))
-ANSWER = Spent("m:1b", "chat", "answered", 3.0, 0.5, Usage(100, 20, cached_tokens=40), pieces=20, number=1)
+ANSWER = Spent("m:1b", "chat", "answered", 3.0, 0.5, Usage(100, 20, cached_tokens=40), pieces=20)
 
 
-def consumption(
-    database: Database, *, owner: str = "", moment: float = MONDAY, joules: float | None = None
-) -> Consumption:
-    readings = iter([0.0, joules] * 50 if joules is not None else [None] * 100)
-    return Consumption(
-        lambda: database, owner=lambda: owner, energy=Energy(lambda: next(readings)), clock=lambda: moment
-    )
+MEASURED = replace(ANSWER, joules=6.0)
+
+
+def consumption(database: Database, *, owner: str = "", moment: float = MONDAY) -> Consumption:
+    return Consumption(lambda: database, owner=lambda: owner, clock=lambda: moment)
 
 
 async def note(made: Consumption, *happenings: Spent) -> None:
     for happening in happenings:
-        made.note(Asked(happening.model, happening.number))
         made.note(happening)
     await made.write()
 
 
 def test_what_one_request_took() -> None:
-    assert amount_of(ANSWER, 7.5) == Amount(1, 0, 100, 40, 20, 3.0, 1, 7.5)
+    assert amount_of(MEASURED) == Amount(1, 0, 100, 40, 20, 3.0, 1, 6.0)
 
 
 def test_an_answer_that_was_cut_short_counts_its_pieces_and_has_failed() -> None:
-    assert amount_of(Spent("m:1b", "chat", "cancelled", 9.0, pieces=12), None) == Amount(1, 1, 0, 0, 12, 9.0, 0, 0.0)
+    assert amount_of(Spent("m:1b", "chat", "cancelled", 9.0, pieces=12)) == Amount(1, 1, 0, 0, 12, 9.0, 0, 0.0)
 
 
 async def test_requests_add_up_by_day_model_and_owner(database: Database) -> None:
-    await note(consumption(database, joules=6.0), ANSWER, ANSWER)
-    await note(consumption(database, owner="k", joules=6.0), ANSWER)
+    await note(consumption(database), MEASURED, MEASURED)
+    await note(consumption(database, owner="k"), MEASURED)
     await note(consumption(database, moment=MONDAY + 86_400), ANSWER)
     monday, tuesday = day_of(MONDAY), day_of(MONDAY + 86_400)
     assert [key for key, _ in used(database, ("day",))] == [(monday,), (tuesday,)]
@@ -56,7 +53,7 @@ async def test_what_can_not_be_written_is_added_the_next_time(database: Database
     def unusable() -> Database:
         raise HomeUnusable("no")
 
-    made = Consumption(unusable, owner=lambda: "", energy=Energy(lambda: None), clock=lambda: MONDAY)
+    made = Consumption(unusable, owner=lambda: "", clock=lambda: MONDAY)
     await note(made, ANSWER)
     made._database = lambda: database
     await note(made, ANSWER)
@@ -65,7 +62,6 @@ async def test_what_can_not_be_written_is_added_the_next_time(database: Database
 
 async def test_it_is_written_a_moment_later_without_being_asked(database: Database) -> None:
     made = consumption(database)
-    made.note(Asked("m:1b", 1))
     made.note(ANSWER)
     end = time.monotonic() + 20
     while not used(database, ()) and time.monotonic() < end:

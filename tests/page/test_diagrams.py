@@ -27,7 +27,7 @@ HOSTILE = [
     'flowchart LR\n  A["<img src=x onerror=parent.pwned=1>"] --> B["<script>parent.pwned=1</script>"]',
     'flowchart LR\n  A --> B\n  click A "javascript:parent.pwned=1"\n  click B call alert()',
     'flowchart LR\n  A["![x](https://evil.example/x.png)"]',
-    "%%{init: {'securityLevel': 'loose', 'themeCSS': '@import url(https://evil.example/x.css)'}}%%\nflowchart LR\n  A-->B",
+    "%%{init: {'securityLevel': 'loose', 'themeCSS': '@import url(https://evil.example/x.css)'}}%%\nflowchart\n  A-->B",
     "flowchart LR\n  A\n  style A fill:url(https://evil.example/x)",
     'flowchart LR\n  A@{ img: "https://evil.example/x.png", label: "x" }',
 ]
@@ -69,7 +69,7 @@ def test_a_diagram_is_also_its_code(echo: Server, visitor: Visitor) -> None:
 def test_what_is_no_diagram_stays_text(echo: Server, visitor: Visitor) -> None:
     page = visitor.open(echo, f"/home/chat/{Chats(echo).showing(shown(['flowchart LR', 'A -> -> B', FLOW]))}")
     expect(page.locator("figcaption", has_text="it can't be drawn")).to_have_count(1)
-    expect(page.locator("figure.code pre")).to_contain_text("A -> -> B")
+    expect(page.locator("figure.code pre", has_text="A -> -> B")).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("Rain"))).to_be_visible()  # the next one is not lost by it
 
 

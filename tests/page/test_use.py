@@ -1,6 +1,8 @@
 """The screen of use: what was used, the ledger, and the offline switch."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -8,7 +10,8 @@ from playwright.sync_api import expect
 
 from tests.api.conftest import LITTLE, Server, little_home, serving
 from tests.hub import Hub, tiny_gguf
-from tests.page.conftest import PHONE, Look, Visitor, axe
+from tests.page.chats import Chats
+from tests.page.conftest import PHONE, Look, Visitor, axe, home_with_starter
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +37,19 @@ def test_what_was_used_is_told_by_day_model_and_person(used: Server, visitor: Vi
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     expect(section.get_by_role("table")).to_contain_text("this computer")
+
+
+def test_what_energy_costs_stands_under_an_answer_and_with_what_was_used(
+    visitor: Visitor, starter_home: Path, tmp_path: Path
+) -> None:
+    said = {"DOMOV_WATTS": "60", "DOMOV_KILOWATT_HOUR_PRICE": "7500", "DOMOV_CURRENCY": "CZK"}
+    with home_with_starter(starter_home, tmp_path) as home, serving(home, DOMOV_ENGINE="fake", **said) as server:
+        chat, _ = Chats(server).ask("what does it cost?")
+        page = visitor.open(server, f"/home/chat/{chat}")
+        expect(page.locator("article").last).to_contain_text(re.compile(r"[1-9]\sm?Wh"))
+        expect(page.locator("article").last).to_contain_text("CZK")
+        page = visitor.open(server, "/home/use", language="cs")
+        expect(page.get_by_role("region", name="Co se spotřebovalo")).to_contain_text("Kč")
 
 
 def test_the_ledger_tells_why_whereto_and_how_much(used: Server, visitor: Visitor) -> None:

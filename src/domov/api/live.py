@@ -10,7 +10,6 @@ from domov.api import downloads
 from domov.app import App
 from domov.hardware.energy import Counter
 from domov.hardware.sampling import Sample, Sampler
-from domov.meter.energy import Energy
 from domov.meter.usage import Consumption
 
 EACH_SECONDS = 10.0  # a sample, where nobody looks
@@ -18,11 +17,9 @@ EACH_SECONDS = 10.0  # a sample, where nobody looks
 
 class Live:
     def __init__(self, domov: App) -> None:
-        joules, self._domov = Counter(), domov
-        self.sampler = Sampler(domov.scheduler.pids, joules.read)
-        self.consumption = Consumption(
-            lambda: domov.database, owner=lambda: current().owner, energy=Energy(joules.read)
-        )
+        self._domov = domov
+        self.sampler = Sampler(domov.scheduler.pids, Counter().read)
+        self.consumption = Consumption(lambda: domov.database, owner=lambda: current().owner)
         domov.meter.add(self.consumption.note)
 
     @cached_property

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query
 from domov.access.access import ENVIRONMENT
 from domov.access.callers import current
 from domov.app import App
+from domov.meter.tariff import Tariff
 from domov.meter.usage import Amount, By, day_of, used
 
 MOST_DAYS = 3660
@@ -34,23 +35,30 @@ def summary(domov: App, *, days: int, owner: str | None = None) -> dict[str, Any
     """owner  only what this one has used; None: what all have"""
     now = time.time()
     since, until = day_of(now - (days - 1) * DAY_SECONDS), day_of(now)
-    table: dict[str, Any] = {"since": since, "until": until, "total": _table(Amount())}
+    tariff = domov.tariff
+    table: dict[str, Any] = {
+        "since": since,
+        "until": until,
+        "energy_estimated": tariff.estimated,
+        "currency": tariff.currency,
+        "total": _table(Amount(), tariff),
+    }
     if not domov.config.database.exists():  # nobody has asked anything yet
         return table | {kind: [] for kind in KINDS}
     database, names = domov.database, _names(domov)
     for _, amount in used(database, (), since=since, until=until, owner=owner):
-        table["total"] = _table(amount)
+        table["total"] = _table(amount, tariff)
     for kind, column in KINDS.items():
         rows = used(database, (column,), since=since, until=until, owner=owner)
-        table[kind] = [{kind: key, **_table(amount)} for (key,), amount in rows]
+        table[kind] = [{kind: key, **_table(amount, tariff)} for (key,), amount in rows]
     for row in table["person"]:
         row["name"] = names.get(row["person"], row["person"])
     return table
 
 
-def _table(amount: Amount) -> dict[str, Any]:
+def _table(amount: Amount, tariff: Tariff) -> dict[str, Any]:
     """As it is told: joules of what was not measured are not known."""
-    return {**asdict(amount), "joules": amount.joules if amount.measured else None}
+    return {**asdict(amount), **tariff.told(amount.joules if amount.measured else None)}
 
 
 def _names(domov: App) -> dict[str, str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from domov.chats.records import Status, Table, Turn
 from domov.chats.turns import Turns
 from domov.errors import DomovError
+from domov.meter.tariff import Tariff
 from domov.types import Done, Event, Progress, ReasoningDelta, TextDelta, Token, Usage
 
 WRITE_SECONDS = 1.0
@@ -29,12 +30,14 @@ class Live:
 
     turn: Turn  # as it was when it began
     keep: Turns
+    tariff: Tariff = Tariff()
     clock: Callable[[], float] = time.monotonic
     pieces: list[tuple[str, str]] = field(default_factory=list)  # text or reasoning, and some of it
     tokens: list[Token] = field(default_factory=list)  # where figures were asked for
     about: Table = field(default_factory=dict)
     progress: Table | None = None
     usage: Usage | None = None
+    joules: float | None = None
     made: int = 0  # pieces that the model has made for this task
     ending: Status = "stopped"  # what it is when it is cancelled
     closing: bool = False  # all is made: its end is being kept
@@ -61,6 +64,8 @@ class Live:
             self.progress = {"stage": "reading", "fraction": event.read_tokens / max(1, event.total_tokens)}
         elif isinstance(event, Done):
             self.usage = event.usage
+            if event.usage.joules is not None:
+                self.joules = (self.joules or 0.0) + event.usage.joules
             self.about["finish_reason"] = event.reason
             if event.dropped:
                 self.about["dropped"] = event.dropped
@@ -136,7 +141,8 @@ class Live:
                 "answer_tokens": self.usage.answer_tokens,
                 "tokens_per_second": speed or None,
             }
-        return seen | told | {"first_token_seconds": self.first_seconds, "joules": None, "cost": None}
+        energy = {"estimated": self.tariff.estimated, "currency": self.tariff.currency}
+        return seen | told | {"first_token_seconds": self.first_seconds, **self.tariff.told(self.joules), **energy}
 
 
 def figure(token: Token) -> Table:
@@ -175,8 +181,14 @@ def nothing(live: Live) -> None:
 class Answering:
     """The answers of one server."""
 
-    def __init__(self, *, write_seconds: float = WRITE_SECONDS, clock: Callable[[], float] = time.time) -> None:
-        self._write_seconds, self._clock = write_seconds, clock
+    def __init__(
+        self,
+        tariff: Callable[[], Tariff] = Tariff,
+        *,
+        write_seconds: float = WRITE_SECONDS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._tariff, self._write_seconds, self._clock = tariff, write_seconds, clock
         self._live: dict[str, Live] = {}
 
     def begin(self, keep: Turns, turn: Turn, made: Made, *, then: Then = nothing) -> Live:
@@ -184,7 +196,7 @@ class Answering:
 
         What the caller of this may do holds for all of it: see `access.callers`.
         """
-        live = Live(turn, keep)
+        live = Live(turn, keep, self._tariff())
         self._live[turn.id] = live
         live.task = asyncio.ensure_future(self._run(live, made, then))
         return live

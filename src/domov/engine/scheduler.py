@@ -9,12 +9,12 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from domov.engine.allocated import Allocated
 from domov.engine.llamacpp import LlamaCpp
 from domov.engine.protocol import Abilities, Engine, Tokenizer
-from domov.engine.spending import Spending, spending
+from domov.engine.spending import Energy, Spending, spending
 from domov.errors import BadRequest, Busy, DomovError
 from domov.sizing.plan import Plan
 from domov.store.models import Model
@@ -100,6 +100,7 @@ class Scheduler:
         """
         self._open_engine, self._key, self._free_bytes = open_engine, key, free_bytes
         self._keep_alive_seconds, self._when_loaded, self.tell = keep_alive_seconds, when_loaded, tell
+        self.energy: Energy | None = None  # measures what requests draw, where somebody does
         self._loaded: dict[Hashable, Loaded] = {}  # nothing that is neither ready nor wanted
         self._loading_bytes = 0
         self._changed = asyncio.Event()
@@ -336,16 +337,15 @@ class Scheduled:
                         if not isinstance(event, Progress):
                             spent.begin()
                             pieces = pieces_of(event)
-                            yield given.told(event)
+                            yield given.told(_ended(event, spent))
                             break
                         yield event
                     async for event in events:  # nothing more is done for a piece than to count it
                         pieces += pieces_of(event)
+                        event = _ended(event, spent)
                         yield given.told(event) if given.added else event
             finally:
-                spent.pieces = pieces
-                if isinstance(event, Done):
-                    spent.usage, spent.pieces = event.usage, spent.pieces - 1
+                spent.pieces = pieces - 1 if isinstance(event, Done) else pieces
 
     def _given(self, request: ChatRequest | CompletionRequest) -> Applied:
         """The request with what the model's name adds to it."""
@@ -353,20 +353,20 @@ class Scheduled:
         return applied(request, preset) if preset else Applied(request)
 
     def _spending(self, task: Task) -> AbstractContextManager[Spending]:
-        return spending(self._scheduler.tell, model=self._model.name, task=task)
+        return spending(self._scheduler.tell, self._scheduler.energy, model=self._model.name, task=task)
 
     async def embed(self, texts: Sequence[str | tuple[int, ...]]) -> Embeddings:
         with self._spending("embedding") as spent:
             async with self._scheduler.use(self._model) as engine:
                 made = await engine.embed(texts)
-            spent.usage = Usage(made.tokens, 0)
+            spent.end(Usage(made.tokens, 0))
             return made
 
     async def rerank(self, query: str, documents: Sequence[str]) -> Ranking:
         with self._spending("reranking") as spent:
             async with self._scheduler.use(self._model) as engine:
                 ranking = await engine.rerank(query, documents)
-            spent.usage = Usage(ranking.tokens, 0)
+            spent.end(Usage(ranking.tokens, 0))
             return ranking
 
     async def tokenize(self, text: str, *, special: bool = False, first: bool = False) -> tuple[int, ...]:
@@ -392,3 +392,10 @@ class Scheduled:
 
     async def close(self) -> None:
         """Nothing: the scheduler decides when the model goes."""
+
+
+def _ended(event: Event, spent: Spending) -> Event:
+    """The event, the last one with the energy of all."""
+    if not isinstance(event, Done):
+        return event
+    return replace(event, usage=spent.end(event.usage) or event.usage)

@@ -1,13 +1,14 @@
 """What each request takes, told once when it has ended. Nothing is done for a single token."""
 
 import asyncio
-import itertools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import Protocol
 
 from domov.errors import BadInput, DomovError, NotFound, Refused
-from domov.types import Asked, Outcome, Spent, Task, Usage
+from domov.types import Outcome, Spent, Task, Usage
 
 ENDINGS: tuple[tuple[type[BaseException], Outcome], ...] = (
     (BadInput, "refused"),
@@ -18,17 +19,28 @@ ENDINGS: tuple[tuple[type[BaseException], Outcome], ...] = (
     (GeneratorExit, "cancelled"),
     (BaseException, "failed"),
 )
-_NUMBERS = itertools.count(1)
+
+
+class Energy(Protocol):
+    """Tells how much of what the machine drew one request has caused: see `meter.energy`."""
+
+    def begin(self) -> object:
+        """A request begins; what comes is the name that it ends by."""
+
+    def end(self, request: object) -> float | None:
+        """Joules; None: not known."""
 
 
 class Spending:
     """One request under way."""
 
-    def __init__(self) -> None:
+    def __init__(self, energy: Energy | None = None) -> None:
         self._start_seconds = time.monotonic()
+        self._energy, self._number = energy, energy and energy.begin()
         self.first_seconds: float | None = None
         self.usage: Usage | None = None  # known: it was answered
         self.pieces = 0
+        self.joules: float | None = None
 
     @property
     def seconds(self) -> float:
@@ -38,13 +50,18 @@ class Spending:
         """The first piece of the answer is here."""
         self.first_seconds = self.seconds
 
+    def end(self, usage: Usage | None) -> Usage | None:
+        """The engine is done; gives what it told of that, with the energy."""
+        if self._energy:
+            self.joules, self._energy = self._energy.end(self._number), None
+        self.usage = usage and replace(usage, joules=self.joules)
+        return self.usage
+
 
 @contextmanager
-def spending(tell: Callable[[Asked | Spent], None], *, model: str, task: Task) -> Iterator[Spending]:
-    """Tells that the block begins, and what it took. One that is left after its usage is known was answered."""
-    number = next(_NUMBERS)
-    tell(Asked(model, number))
-    request = Spending()
+def spending(tell: Callable[[Spent], None], energy: Energy | None, *, model: str, task: Task) -> Iterator[Spending]:
+    """Tells what the block took. One that is left after its usage is known was answered."""
+    request = Spending(energy)
     outcome: Outcome = "answered"
     try:
         yield request
@@ -52,7 +69,9 @@ def spending(tell: Callable[[Asked | Spent], None], *, model: str, task: Task) -
         outcome = "answered" if request.usage else outcome_of(error)
         raise
     finally:
-        tell(Spent(model, task, outcome, request.seconds, request.first_seconds, request.usage, request.pieces, number))
+        request.end(request.usage)
+        seconds, first = request.seconds, request.first_seconds
+        tell(Spent(model, task, outcome, seconds, first, request.usage, request.pieces, request.joules))
 
 
 def outcome_of(error: BaseException) -> Outcome:

@@ -1,11 +1,13 @@
 """What the machine has drawn, by its own counters: RAPL's of the processor packages and their memory, and the kernel's
-of graphics cards. Nothing is estimated: where one part can't be read, the whole is unknown.
+of graphics cards. Where one part can't be read, the whole is unknown, or what a meter at the wall has told.
 
 Source: Linux Documentation/power/powercap/powercap.rst and hwmon/sysfs-interface.rst. Since 2020 only root may read
 RAPL's, unless the system's owner allows it.
 """
 
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,6 +54,11 @@ class Counter:
             self._joules += max(0, value - before) / 1e6
             self._last[path] = value
         return self._joules
+
+
+def by_wall_meter(watts: float) -> Callable[[], float]:
+    """The joules of a machine that draws so much: an estimate."""
+    return lambda: time.monotonic() * watts
 
 
 def why_unknown(root: Path = ROOT) -> str:

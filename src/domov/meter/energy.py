@@ -1,9 +1,9 @@
 """What running models drew, divided among the requests that ran: equally, for the time that they ran together.
 
-The whole of what the counters tell counts, the machine's rest with it; without counters nothing is told, and nothing is
-ever estimated here.
+The whole of what the counters tell counts, the machine's rest with it. Where they tell nothing, nothing is told.
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,17 +18,20 @@ class Energy:
     def __init__(self, read: Callable[[], float | None]) -> None:
         """read  joules since any fixed moment; None: they can't be read"""
         self._read = read
-        self._running: dict[int, _Since] = {}
+        self._numbers = itertools.count(1)
+        self._running: dict[object, _Since] = {}
         self._share = 0.0  # joules that one request would have had if it had run all the time
         self._gaps = 0  # times at which nothing could be read
         self._last: float | None = None
 
-    def begin(self, number: int) -> None:
-        """A request begins; its number is its own."""
+    def begin(self) -> object:
+        """A request begins; what comes is the name that it ends by."""
         self._take()
+        number = next(self._numbers)
         self._running[number] = _Since(self._share, self._gaps)
+        return number
 
-    def end(self, number: int) -> float | None:
+    def end(self, number: object) -> float | None:
         """Its share, in joules; None where it is not known."""
         self._take()
         since = self._running.pop(number, None)

@@ -15,9 +15,8 @@ from sqlalchemy.dialects.sqlite import insert
 
 from domov.database import METADATA, Database
 from domov.errors import DomovError
-from domov.meter.energy import Energy
 from domov.outbound import Row as Connection
-from domov.types import Asked, Happening, Spent
+from domov.types import Happening, Spent
 
 WRITE_SECONDS = 1.0
 USAGE = Table(
@@ -54,7 +53,7 @@ class Amount:
         return Amount(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
 
-def amount_of(spent: Spent, joules: float | None) -> Amount:
+def amount_of(spent: Spent) -> Amount:
     """What one request took."""
     usage = spent.usage
     return Amount(
@@ -64,8 +63,8 @@ def amount_of(spent: Spent, joules: float | None) -> Amount:
         cached_tokens=usage.cached_tokens if usage else 0,
         answer_tokens=usage.answer_tokens if usage else spent.pieces,
         seconds=spent.seconds,
-        measured=int(joules is not None),
-        joules=joules or 0.0,
+        measured=int(spent.joules is not None),
+        joules=spent.joules or 0.0,
     )
 
 
@@ -75,23 +74,19 @@ class Consumption:
         database: Callable[[], Database],
         *,
         owner: Callable[[], str],
-        energy: Energy,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """owner  who has asked for the work under way"""
-        self._database, self._owner, self._energy, self._clock = database, owner, energy, clock
+        self._database, self._owner, self._clock = database, owner, clock
         self._unwritten: dict[Place, Amount] = {}
         self._writing: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Future[None]] = set()
 
     def note(self, happening: Happening | Connection) -> None:
         """Takes in what happened, as the meter tells it."""
-        if isinstance(happening, Asked):
-            self._energy.begin(happening.number)
-        elif isinstance(happening, Spent):
+        if isinstance(happening, Spent):
             place = day_of(self._clock()), happening.model, self._owner()
-            amount = amount_of(happening, self._energy.end(happening.number))
-            self._unwritten[place] = self._unwritten.get(place, Amount()) + amount
+            self._unwritten[place] = self._unwritten.get(place, Amount()) + amount_of(happening)
             if self._writing is None:
                 self._writing = asyncio.get_running_loop().call_later(WRITE_SECONDS, self._begin_writing)
 

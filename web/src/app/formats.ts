@@ -40,13 +40,13 @@ export function seconds(value: number): string {
 /** Energy: people know watt-hours, from their bills. */
 export function energy(joules: number): string {
   const hours = joules / 3600;
-  if (hours < 0.1) return `${number(hours * 1000, { maximumFractionDigits: hours < 0.01 ? 1 : 0 })}\u00a0mWh`;
+  if (hours < 0.1) return `${number(hours * 1000, { maximumSignificantDigits: 2 })}\u00a0mWh`;
   return hours < 1000
     ? `${number(hours, { maximumSignificantDigits: 2 })}\u00a0Wh`
     : `${number(hours / 1000, { maximumSignificantDigits: 3 })}\u00a0kWh`;
 }
 
-export function money(value: number, currency = "USD"): string {
+export function money(value: number, currency: string): string {
   return number(value, { style: "currency", currency, maximumSignificantDigits: value < 1 ? 2 : 4 });
 }
 

@@ -31,7 +31,7 @@ LOOK_SECONDS = 60.0
 
 class Room:
     def __init__(self, domov: App) -> None:
-        self.domov, self.answering = domov, Answering()
+        self.domov, self.answering = domov, Answering(lambda: domov.tariff)
         self._lock = FileLock(domov.config.home / "chats.lock", mode=0o600, thread_local=False)
         self._opening, self._opened = threading.Lock(), False
         self._tasks: set[asyncio.Future[None]] = set()

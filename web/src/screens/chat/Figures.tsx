@@ -8,6 +8,7 @@ import type { Message } from "./data/chats";
 export function Figures({ message, quiet }: { message: Message; quiet: boolean }) {
   const { t } = useTranslation("chat");
   const { stats, place, model } = message;
+  const about = stats?.estimated ? "≈ " : "";
   const told = [
     model,
     stats?.tokens_per_second
@@ -18,8 +19,8 @@ export function Figures({ message, quiet }: { message: Message; quiet: boolean }
     stats?.answer_tokens
       ? t("figures.tokens", { count: stats.answer_tokens, value: number(stats.answer_tokens) })
       : null,
-    stats?.joules ? energy(stats.joules) : null,
-    stats?.cost ? money(stats.cost) : null,
+    stats?.joules ? about + energy(stats.joules) : null,
+    stats?.cost ? about + money(stats.cost, stats.currency) : null,
   ].filter(Boolean);
   const more = [
     stats?.prompt_tokens ? t("figures.prompt", { value: number(stats.prompt_tokens) }) : null,

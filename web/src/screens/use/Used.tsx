@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Gauge } from "lucide-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { energy, number, seconds } from "@/app/formats";
+import { energy, money, number, seconds } from "@/app/formats";
 import { Select } from "@/components/Field";
 import { EmptyState, ProblemBox, Skeleton } from "@/components/States";
 import { type Column, Table } from "@/components/Table";
@@ -63,7 +63,7 @@ function Told({ told }: { told: Usage }) {
           text={t("used.parts", { read: number(total.prompt_tokens), written: number(total.answer_tokens) })}
         />
         <Figure label={t("used.time")} value={seconds(total.seconds)} text={t("used.timeText")} />
-        <Figure label={t("used.energy")} value={energyWords(total, t)} text={energyText(total, t)} />
+        <Figure label={t("used.energy")} value={energyWords(total, told, t)} text={energyText(total, told, t)} />
       </div>
       <Tabs
         value={by}
@@ -76,6 +76,7 @@ function Told({ told }: { told: Usage }) {
               <div className="flex flex-col gap-4">
                 <Days told={told} />
                 <Rows
+                  told={told}
                   label={t("used.by.day")}
                   name={t("used.day")}
                   rows={[...told.day].reverse()}
@@ -88,14 +89,26 @@ function Told({ told }: { told: Usage }) {
             value: "model",
             label: t("used.by.model"),
             content: (
-              <Rows label={t("used.by.model")} name={t("used.model")} rows={told.model} nameOf={(row) => row.model} />
+              <Rows
+                told={told}
+                label={t("used.by.model")}
+                name={t("used.model")}
+                rows={told.model}
+                nameOf={(row) => row.model}
+              />
             ),
           },
           {
             value: "person",
             label: t("used.by.person"),
             content: (
-              <Rows label={t("used.by.person")} name={t("used.person")} rows={people} nameOf={(row) => row.name} />
+              <Rows
+                told={told}
+                label={t("used.by.person")}
+                name={t("used.person")}
+                rows={people}
+                nameOf={(row) => row.name}
+              />
             ),
           },
         ]}
@@ -104,7 +117,13 @@ function Told({ told }: { told: Usage }) {
   );
 }
 
-function Rows<Row extends Amount>(props: { label: string; name: string; rows: Row[]; nameOf: (row: Row) => string }) {
+function Rows<Row extends Amount>(props: {
+  told: Usage;
+  label: string;
+  name: string;
+  rows: Row[];
+  nameOf: (row: Row) => string;
+}) {
   const { t } = useTranslation("use");
   const columns: Column<Row>[] = [
     { title: props.name, cell: props.nameOf, className: "break-all" },
@@ -113,7 +132,7 @@ function Rows<Row extends Amount>(props: { label: string; name: string; rows: Ro
     { title: t("used.known"), cell: (row) => number(row.cached_tokens), right: true },
     { title: t("used.written"), cell: (row) => number(row.answer_tokens), right: true },
     { title: t("used.time"), cell: (row) => seconds(row.seconds), right: true },
-    { title: t("used.energy"), cell: (row) => energyWords(row, t), right: true },
+    { title: t("used.energy"), cell: (row) => energyWords(row, props.told, t), right: true },
   ];
   return <Table label={props.label} columns={columns} rows={props.rows} keyOf={(row) => props.nameOf(row)} />;
 }
@@ -130,12 +149,16 @@ function Figure({ label, value, text }: { label: string; value: string; text: st
 
 type T = (key: string, values?: Record<string, unknown>) => string;
 
-function energyWords(row: Amount, t: T): string {
-  return row.joules === null ? t("used.unknown") : energy(row.joules);
+/** With its cost, where a price is set. */
+function energyWords(row: Amount, { energy_estimated, currency }: Usage, t: T): string {
+  if (row.joules === null) return t("used.unknown");
+  const words = (energy_estimated ? "≈ " : "") + energy(row.joules);
+  return row.cost === null ? words : `${words} · ${money(row.cost, currency)}`;
 }
 
-function energyText(row: Amount, t: T): string {
+function energyText(row: Amount, { energy_estimated }: Usage, t: T): string {
   if (row.joules === null) return t("used.noCounter");
+  if (energy_estimated) return t("used.estimated");
   return row.measured < row.requests
     ? t("used.measured", { count: row.measured, shown: number(row.measured) })
     : t("used.all");

@@ -11,6 +11,7 @@ export interface Amount {
   seconds: number;
   measured: number;
   joules: number | null;
+  cost: number | null;
 }
 
 export type DayRow = Amount & { day: string };
@@ -20,6 +21,8 @@ export type PersonRow = Amount & { person: string; name: string };
 export interface Usage {
   since: string;
   until: string;
+  energy_estimated: boolean;
+  currency: string;
   total: Amount;
   day: DayRow[];
   model: ModelRow[];

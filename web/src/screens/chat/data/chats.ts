@@ -79,7 +79,9 @@ export interface Message {
     first_token_seconds: number | null;
     tokens_per_second: number | null;
     joules: number | null;
+    estimated: boolean; // of joules and cost: no counter told them
     cost: number | null;
+    currency: string;
   } | null;
   place: { where: "home" | "cloud"; reason: string } | null;
   overflow: { policy: string; messages: string[] } | null;
