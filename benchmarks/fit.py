@@ -30,6 +30,8 @@ from domov.store.shape import ModelShape, shape_of
 
 MIB = 1 << 20
 RESERVE = 1024 * MIB  # left to the rest of the machine
+# Whose embeddings are also their output, and stand twice in a dry run; loaded, they are there once, as our rows show.
+COUNTED_TWICE = ("gemma4",)
 WORST, MEDIAN = 0.05, 0.01
 # xllamacpp's server as a worker starts it, but for the warm-up and for weights packed anew, which take time.
 LOAD = """
@@ -168,17 +170,20 @@ class Opinion:
     settings: Settings
     predicted: Memory
     forecast: Forecast
+    twice_bytes: int = 0  # that llama.cpp's forecast counts twice, and its loading takes once
 
     @property
     def error(self) -> float:
         """Of the whole without the output buffer, which llama.cpp's forecast leaves out."""
-        ours = self.predicted.buffers_bytes - self.predicted.output_bytes
+        ours = self.predicted.buffers_bytes - self.predicted.output_bytes + self.twice_bytes
         return ours / MIB / max(1, self.forecast.total_mib) - 1
 
 
 def second_opinion(name: str, file: Path, settings: Settings) -> Opinion:
-    shape = shape_of(read_header(file), name=name)
-    return Opinion(name, settings, memory(shape, settings), dry_run(file, settings)[-1])
+    header = read_header(file)
+    embeddings = next(tensor.size_bytes for tensor in header.tensors if tensor.name == "token_embd.weight")
+    twice = embeddings if header.metadata["general.architecture"] in COUNTED_TWICE else 0
+    return Opinion(name, settings, memory(shape_of(header, name=name), settings), dry_run(file, settings)[-1], twice)
 
 
 def opinions(names: Iterable[str], quantization: str, folder: Path) -> Iterator[Opinion]:
@@ -197,7 +202,8 @@ def opinion_line(row: Opinion) -> str:
     m, f = row.predicted, row.forecast
     pairs = ((m.weights_bytes, f.model_mib), (m.cache_bytes + m.state_bytes, f.context_mib))
     parts = [f"{ours / MIB:.1f}/{theirs}" for ours, theirs in (*pairs, (m.compute_bytes, f.compute_mib))]
-    return f"{row.model:<21} {words_of(row.settings):<26} {100 * row.error:>6.2f} %  " + "  ".join(parts)
+    told = f"{row.model:<21} {words_of(row.settings):<26} {100 * row.error:>6.2f} %  " + "  ".join(parts)
+    return told + (f"  ({row.twice_bytes / MIB:.1f} counted twice there)" if row.twice_bytes else "")
 
 
 def answer_speed(file: Path, threads: int) -> tuple[float, float]:

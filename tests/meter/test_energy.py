@@ -31,7 +31,7 @@ def test_what_is_drawn_while_nothing_runs_is_nobodys() -> None:
 
 
 def test_one_reading_that_fails_makes_those_that_run_unknown_and_no_others() -> None:
-    gap = energy(0.0, None, 5.0, 6.0, 7.0)
+    gap = energy(0.0, None, 5.0, 6.0, 7.0, 8.0)
     first, second = gap.begin(), gap.begin()
     assert gap.end(first) is None
     third = gap.begin()

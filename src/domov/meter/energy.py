@@ -7,6 +7,8 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
+NEVER = -1  # of a request that began when nothing could be read: it stays unknown
+
 
 @dataclass(frozen=True, slots=True)
 class _Since:
@@ -28,7 +30,7 @@ class Energy:
         """A request begins; what comes is the name that it ends by."""
         self._take()
         number = next(self._numbers)
-        self._running[number] = _Since(self._share, self._gaps)
+        self._running[number] = _Since(self._share, NEVER if self._last is None else self._gaps)
         return number
 
     def end(self, number: object) -> float | None:
