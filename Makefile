@@ -6,7 +6,7 @@ QUESTION = Why would somebody run a language model on their own computer?
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: run test check format lint types docs docs-fresh bench bench-start bench-quick bench-dialects bench-autocomplete bench-fit bench-smaller bench-documents soak fuzz workshop page page-dev test-page screenshots lock clean
+.PHONY: run test check format lint types docs docs-fresh bench bench-start bench-quick bench-dialects bench-autocomplete bench-fit bench-smaller bench-documents bench-page soak fuzz workshop page page-dev test-page screenshots lock clean
 
 run: $(VENV)/installed
 	@if [ -n "$$PROMPT" ]; then $(BIN)/domov run --max-tokens 300 $(STARTER) "$$PROMPT"; \
@@ -77,6 +77,10 @@ fuzz: $(VENV)/installed-dev
 # Predicted against really allocated memory, every row; NAMES="mistral:7b" chooses models, NAMES=--speed compares speed.
 bench-fit: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.fit $(NAMES)
+
+# What an answer of 10,000 words costs the browser at its end beside its start.
+bench-page: $(VENV)/installed-dev page
+	$(BIN)/python -m benchmarks.page
 
 # How well and how fast documents are found, on Debian's manual pages (apt-get); embedding them takes some minutes once.
 bench-documents: $(VENV)/installed-dev

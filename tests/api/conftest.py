@@ -3,7 +3,7 @@
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +27,9 @@ class Server:
 
 
 @contextmanager
-def serving(home: Path, **more: str) -> Iterator[Server]:
+def serving(home: Path, *, start: Sequence[str] = ("-m", "domov"), **more: str) -> Iterator[Server]:
     """`domov serve` in a process of its own, ended as Ctrl-C ends it if it is not dead already."""
-    command = [sys.executable, "-m", "domov", "serve", "--port", "0"]
+    command = [sys.executable, *start, "serve", "--port", "0"]
     with subprocess.Popen(command, env=environment(home, **more), stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
         words = process.stderr.readline()

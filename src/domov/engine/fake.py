@@ -1,6 +1,6 @@
 """An engine without a model, for tests: of Domov, and of programs that use it.
 
-It answers with the words of the last message, one at a time, and obeys what it is asked: max_tokens, stop, banned
+It answers with the words of the last message, each with the spaces before it, one at a time, and obeys what it is asked: max_tokens, stop, banned
 texts, log-probabilities, the size of its context. A word counts as a token. Where a tool must be called it calls the
 first one allowed, without arguments.
 """
@@ -59,10 +59,9 @@ class FakeEngine:
         words, reason, stop_text = _answer(request, self.context_tokens - prompt)
         self.running += 1
         try:
-            for number, word in enumerate(words):
+            for word in words:
                 await asyncio.sleep(self.seconds_per_token)
-                text = word if number == 0 else f" {word}"
-                yield TextDelta(text, () if request.top_logprobs is None else (_token(text, request.top_logprobs),))
+                yield TextDelta(word, () if request.top_logprobs is None else (_token(word, request.top_logprobs),))
         finally:
             self.running -= 1
         seconds = self.seconds_per_token * len(words)
@@ -124,7 +123,7 @@ def _answer(request: ChatRequest | CompletionRequest, room: int) -> tuple[list[s
     if any(request.sampling.banned_texts):
         text = re.sub("|".join(map(re.escape, request.sampling.banned_texts)), "", text, flags=re.IGNORECASE)
     first = min((stop for stop in request.stop if stop and stop in text), key=text.index, default=None)
-    words = (text.partition(first)[0] if first else text).split()
+    words = re.findall(r"\s*\S+", (text.partition(first)[0] if first else text).strip())
     most = min(room, len(words) if request.max_tokens is None else request.max_tokens)
     if len(words) > most:
         return words[:most], "length", None
