@@ -1,10 +1,13 @@
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from domov.config import in_file, load, write
+from domov.config import SETTINGS, in_file, load, write
 from domov.errors import BadOption, HomeUnusable
+
+LOCALES = Path(__file__).parent.parent / "web" / "src" / "locales"
 
 
 def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
@@ -119,3 +122,12 @@ def test_a_file_that_can_not_be_written_is_an_error_that_names_it(tmp_path: Path
     (tmp_path / "config.toml").mkdir()
     with pytest.raises(HomeUnusable, match="config.toml"):
         write(tmp_path / "config.toml", {"offline": True})
+
+
+def test_every_setting_is_told_in_every_language() -> None:
+    """English words are in `config`; the page has those of other languages."""
+    languages = [folder for folder in LOCALES.iterdir() if folder.name != "en"]
+    assert languages
+    for folder in languages:
+        told = json.loads((folder / "config.json").read_text("utf-8"))
+        assert set(told) == {setting.name for setting in SETTINGS} and all(told.values())

@@ -85,9 +85,9 @@ class App(Kept):
         key, audit = os.environ.get("DOMOV_API_KEY"), Audit(self.config.logs)
         return Access(lambda: self.database, audit, key, self.config, self.outbound)
 
-    def _count_tokens(self, happening: Happening | Connection) -> None:
+    def _count(self, happening: Happening | Connection) -> None:
         if isinstance(happening, Spent) and "access" in self.__dict__:  # where nobody has called, nobody's are counted
-            self.access.count_tokens(happening.tokens)
+            self.access.count(happening.tokens, self.tariff.cost(happening.joules or 0.0))
 
     @cached_property
     def scheduler(self) -> Scheduler:
@@ -110,7 +110,9 @@ class App(Kept):
     @cached_property
     def tariff(self) -> Tariff:
         """What energy costs here."""
-        return Tariff(self.config.kilowatt_hour_price, self.config.currency, self.energy_is_estimated)
+        known = self.energy_is_estimated or why_unknown() == ""
+        price = self.config.kilowatt_hour_price if known else 0.0
+        return Tariff(price, self.config.currency, self.energy_is_estimated)
 
     @cached_property
     def energy_is_estimated(self) -> bool:
@@ -125,7 +127,7 @@ class App(Kept):
     def meter(self) -> Meter:
         """Tells those who keep count what happens here."""
         meter = Meter()
-        meter.add(self._count_tokens)
+        meter.add(self._count)
         return meter
 
     async def unload(self, model: Model) -> bool:

@@ -12,6 +12,7 @@ from fastapi import Request
 from domov.access.keys import Grant
 from domov.api.origins import Origins
 from domov.store.models import Model
+from domov.meter.tariff import Tariff
 from tests.api.guarded import Guarded
 from tests.asgi import Answer
 
@@ -136,6 +137,19 @@ async def test_the_tokens_of_a_day_end_and_come_back(guarded: Guarded) -> None:
     assert 0 < int(answer.headers["retry-after"]) <= 86400
 
 
+async def test_the_money_of_a_month_ends(guarded: Guarded) -> None:
+    secret = guarded.secret(Grant("frugal", cost_per_month=2.5))
+    key = guarded.domov.access.keys.get("frugal")
+    spending = guarded.domov.access.spending
+    spending.add(key.id, cost=2.4)
+    assert (await guarded.ask("GET", "/v1/models", key=secret)).status == 200
+    spending.add(key.id, cost=0.2)
+    answer = await guarded.ask("POST", "/v1/chat/completions", key=secret, body=b"{}")
+    assert answer.status == 429 and "frugal has spent its 2.5 EUR of this month" in answer.json["error"]["message"]
+    await spending.write()
+    assert spending.written(key.id, time.strftime("%Y-%m-%d", time.gmtime())).cost == pytest.approx(2.6)
+
+
 async def test_wrong_keys_wait_ever_longer_and_a_right_one_does_not(guarded: Guarded) -> None:
     secret = guarded.secret(Grant("x"))
     for _ in range(4):
@@ -204,7 +218,7 @@ class TestKeysOverTheApi:
         assert (await guarded.ask("GET", "/v1/models", key=made["secret"])).status == 200
         listed = await guarded.ask("GET", "/api/domov/keys", key=admin)
         rows = {row["name"]: row for row in listed.json["keys"]}
-        assert rows["page"]["tokens_per_day"] == 9 and rows["page"]["today"] == {"requests": 1, "tokens": 0}
+        assert rows["page"]["tokens_per_day"] == 9 and rows["page"]["today"] == {"requests": 1, "tokens": 0, "cost": 0}
         assert made["secret"] not in listed.body.decode() and "digest" not in listed.body.decode()
         rotated = (await guarded.ask("POST", f"/api/domov/keys/{made['id']}/rotate", key=admin)).json
         assert (await guarded.ask("GET", "/v1/models", key=made["secret"])).status == 401
@@ -212,6 +226,16 @@ class TestKeysOverTheApi:
         assert (await guarded.ask("DELETE", "/api/domov/keys/page", key=admin)).status == 200
         assert (await guarded.ask("GET", "/v1/models", key=rotated["secret"])).status == 401
         assert (await guarded.ask("DELETE", "/api/domov/keys/nobody", key=admin)).status == 404
+
+    async def test_a_limit_in_money_is_refused_where_nothing_tells_what_work_costs(self, guarded: Guarded) -> None:
+        admin = guarded.secret(Grant("root", "admin"))
+        refused = await self.make(guarded, admin, name="page", cost_per_month=5)
+        assert refused.status == 400 and "kilowatt_hour_price" in refused.body.decode()
+        guarded.domov.__dict__["tariff"] = Tariff(0.3)
+        made = (await self.make(guarded, admin, name="page", cost_per_month=5)).json
+        listed = (await guarded.ask("GET", "/api/domov/keys", key=admin)).json["keys"]
+        row = next(row for row in listed if row["id"] == made["id"])
+        assert row["cost_per_month"] == 5 and row["month"]["cost"] == 0
 
     async def test_the_audit_says_who_did_it_and_no_secret(self, guarded: Guarded) -> None:
         admin = guarded.secret(Grant("root", "admin"))
@@ -236,6 +260,8 @@ class TestKeysOverTheApi:
             {"name": "x", "scope": "root"},
             {"name": "x", "tokens_per_day": 0},
             {"name": "x", "tokens_per_day": 1e300},
+            {"name": "x", "cost_per_month": 0},
+            {"name": "x", "cost_per_month": 1e300},
             {"name": "x", "expires_at": 1},
             {"name": "x", "models": ["a"] * 101},
             {"name": "x", "scope": "admin", "models": ["a"]},

@@ -26,7 +26,8 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of several people, of whom anna administers it."""
-    with serving(little_home(tmp_path_factory.mktemp("shared")), DOMOV_ENGINE="fake") as running:
+    costs = {"DOMOV_WATTS": "60", "DOMOV_KILOWATT_HOUR_PRICE": "7", "DOMOV_CURRENCY": "CZK"}
+    with serving(little_home(tmp_path_factory.mktemp("shared")), DOMOV_ENGINE="fake", **costs) as running:
         made = httpx2.post(f"{running.url}/api/domov/setup", json={"name": "anna", "password": GOOD})
         assert made.status_code == 200, made.text
         yield running
@@ -164,6 +165,7 @@ def test_a_key_is_made_shown_once_used_and_revoked(shared: Server, visitor: Visi
     page = anna_at(visitor, shared, "/home/settings/keys")
     page.get_by_role("button", name="New key").first.click()
     page.get_by_label("Name").fill("editor")
+    page.get_by_label("Money a month (CZK)").fill("5.5")
     look(page, "key-new")
     assert axe(page) == []
     page.get_by_role("button", name="Make the key").click()
@@ -173,6 +175,7 @@ def test_a_key_is_made_shown_once_used_and_revoked(shared: Server, visitor: Visi
     assert httpx2.get(f"{shared.url}/v1/models", headers=headers).status_code == 200
     page.get_by_role("button", name="I have copied it").click()
     expect(page.get_by_text("editor", exact=True)).to_be_visible()
+    expect(page.get_by_text("CZK 5.50 a month")).to_be_visible()
     assert secret not in page.content()
     page.get_by_role("button", name="Revoke: editor").click()
     page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
@@ -206,6 +209,12 @@ def test_settings_are_searched_and_changed(shared: Server, visitor: Visitor) -> 
     expect(page.get_by_role("button", name="Back to the default")).to_be_hidden()
     page.get_by_label("Search the settings").fill("llama_server")
     expect(page.get_by_text("in the file only").first).to_be_visible()
+
+
+def test_settings_are_told_and_found_in_the_language_of_the_page(shared: Server, visitor: Visitor) -> None:
+    page = anna_at(visitor, shared, "/home/settings/general", language="cs")
+    page.get_by_label("Hledat v nastavení").fill("spojeni ven")
+    expect(page.get_by_text("Zakázat všechna spojení ven.")).to_be_visible()
 
 
 def test_a_backup_is_one_button(shared: Server, visitor: Visitor, tmp_path: Path) -> None:

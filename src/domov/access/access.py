@@ -238,10 +238,12 @@ class Access:
             raise NoSuchKey("all keys are revoked or expired", hint="make one with: domov keys add --scope admin")
         return self.keys.add(Grant("first", "admin"))[1]
 
-    def count_tokens(self, tokens: int) -> None:
-        """Counts what was read and written for whoever called for it."""
+    def count(self, tokens: int, cost: float) -> None:
+        """Counts what was read and written for whoever called for it, and what it cost."""
         caller = current()
-        if tokens and caller.key and caller.key != ENVIRONMENT:
-            self.spending.add(caller.key, tokens=tokens)
-        if tokens and caller.user:
-            self.user_spending.add(caller.user, tokens=tokens)
+        if not tokens and not cost:
+            return
+        if caller.key and caller.key != ENVIRONMENT:
+            self.spending.add(caller.key, tokens=tokens, cost=cost)
+        if caller.user:
+            self.user_spending.add(caller.user, tokens=tokens, cost=cost)

@@ -24,6 +24,7 @@ Scope = Literal["inference", "models", "admin"]
 SCOPES: tuple[Scope, ...] = ("inference", "models", "admin")  # each may do what those before it may
 PREFIX = "domov-"
 MOST_SECRET_BYTES = 256
+MOST_COST = 1e12
 _NAME = re.compile(r"\w[\w .@+\-]{0,63}")
 
 KEYS = Table(
@@ -41,6 +42,7 @@ KEYS = Table(
     Column("tokens_per_day", Integer),
     Column("models", LargeBinary, nullable=False),
     Column("tokens_per_month", Integer),
+    Column("cost_per_month", Float),
     Column("user_id", Text),  # no foreign key: SQLite can't add one to a table that is there
 )
 KEY_USAGE = Table(
@@ -50,6 +52,7 @@ KEY_USAGE = Table(
     Column("day", Text, primary_key=True),
     Column("requests", Integer, nullable=False),
     Column("tokens", Integer, nullable=False),
+    Column("cost", Float, nullable=False, server_default="0"),
 )
 
 
@@ -63,6 +66,7 @@ class Grant:
     requests_per_minute: int | None = field(default=None, kw_only=True)
     tokens_per_day: int | None = field(default=None, kw_only=True)  # read and written; days of UTC
     tokens_per_month: int | None = field(default=None, kw_only=True)  # calendar months of UTC
+    cost_per_month: float | None = field(default=None, kw_only=True)  # in the setting `currency`; months of UTC
     models: tuple[str, ...] = field(default=(), kw_only=True)  # names, or patterns as qwen3:*; none: all
     within: "Grant | None" = field(default=None, kw_only=True)  # of the account that a key is of: never more than that
 
@@ -138,6 +142,8 @@ def checked(grant: Grant, moment: float, *, what: str = "key") -> Grant:
     for limit in (grant.requests_per_minute, grant.tokens_per_day, grant.tokens_per_month):
         if limit is not None and not 1 <= limit <= 1 << 53:
             raise BadOption(f"a limit can't be {limit}", hint="it takes a whole number from 1 on, or leave it out")
+    if grant.cost_per_month is not None and not 0 < grant.cost_per_month <= MOST_COST:
+        raise BadOption(f"a limit can't be {grant.cost_per_month}", hint="it takes an amount of money above 0")
     if len(grant.models) > 100 or any(not m.isprintable() or not 0 < len(m) <= 200 for m in grant.models):
         raise BadOption("models takes up to 100 names of models, or patterns as qwen3:*")
     if grant.models and grant.scope != "inference":
@@ -226,6 +232,7 @@ def _row(key: Key) -> dict[str, Any]:
         "requests_per_minute": grant.requests_per_minute,
         "tokens_per_day": grant.tokens_per_day,
         "tokens_per_month": grant.tokens_per_month,
+        "cost_per_month": grant.cost_per_month,
         "user_id": key.user_id,
         "models": orjson.dumps(grant.models),
     }
@@ -239,6 +246,7 @@ def _key(row: RowMapping) -> Key:
         requests_per_minute=row["requests_per_minute"],
         tokens_per_day=row["tokens_per_day"],
         tokens_per_month=row["tokens_per_month"],
+        cost_per_month=row["cost_per_month"],
         models=tuple(orjson.loads(row["models"])),
     )
     return Key(row["id"], grant, row["digest"], row["shown"], row["created_at"], row["revoked_at"], row["user_id"])

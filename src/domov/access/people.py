@@ -9,7 +9,7 @@ import time
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 from uuid import uuid4
 
 import orjson
@@ -65,6 +65,7 @@ GROUPS = Table(
     Column("requests_per_minute", Integer),
     Column("tokens_per_day", Integer),
     Column("tokens_per_month", Integer),
+    Column("cost_per_month", Float),
     Column("models", LargeBinary, nullable=False),
 )
 MEMBERS = Table(
@@ -110,7 +111,8 @@ class Group:
         return {"id": self.id, **{key: table[key] for key in ("name", "scope", *LIMITS, "models")}}
 
 
-LIMITS = ("requests_per_minute", "tokens_per_day", "tokens_per_month")
+Number = TypeVar("Number", int, float)
+LIMITS = ("requests_per_minute", "tokens_per_day", "tokens_per_month", "cost_per_month")
 
 
 def rights(user: User, groups: Mapping[str, Group]) -> Grant:
@@ -126,10 +128,11 @@ def rights(user: User, groups: Mapping[str, Group]) -> Grant:
         requests_per_minute=_widest([grant.requests_per_minute for grant in given]),
         tokens_per_day=_widest([grant.tokens_per_day for grant in given]),
         tokens_per_month=_widest([grant.tokens_per_month for grant in given]),
+        cost_per_month=_widest([grant.cost_per_month for grant in given]),
     )
 
 
-def _widest(limits: Sequence[int | None]) -> int | None:
+def _widest(limits: Sequence[Number | None]) -> Number | None:
     """None is no limit."""
     return None if None in limits else max(limit for limit in limits if limit is not None)
 

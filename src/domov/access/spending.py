@@ -7,9 +7,9 @@ What is counted within the last second before a crash is lost.
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from sqlalchemy import Column, ColumnElement, ForeignKey, Integer, Table, Text, func, select
+from sqlalchemy import Column, ColumnElement, Float, ForeignKey, Integer, Table, Text, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from domov.access.keys import KEY_USAGE
@@ -24,6 +24,7 @@ USER_USAGE = Table(
     Column("day", Text, primary_key=True),
     Column("requests", Integer, nullable=False),
     Column("tokens", Integer, nullable=False),
+    Column("cost", Float, nullable=False, server_default="0"),
 )
 
 
@@ -31,9 +32,13 @@ USER_USAGE = Table(
 class Used:
     requests: int = 0
     tokens: int = 0
+    cost: float = 0.0  # in the setting `currency`, where energy and its price are known
 
     def __add__(self, other: "Used") -> "Used":
-        return Used(self.requests + other.requests, self.tokens + other.tokens)
+        return Used(self.requests + other.requests, self.tokens + other.tokens, self.cost + other.cost)
+
+
+COUNTED = tuple(Used.__dataclass_fields__)
 
 
 class Spending:
@@ -64,15 +69,13 @@ class Spending:
         """Since the first of the month."""
         today = self.today(key_id)
         if key_id not in self._earlier:
-            table = self._table
-            query = select(func.sum(table.c.requests), func.sum(table.c.tokens)).where(self._who == key_id)
-            query = query.where(table.c.day >= f"{self._day[:7]}-01", table.c.day < self._day)
-            with self._database().reading() as connection:
-                self._earlier[key_id] = Used(*(int(number or 0) for number in connection.execute(query).one()))
+            days = self._table.c.day
+            earlier = self._sums(self._who == key_id, days >= f"{self._day[:7]}-01", days < self._day)
+            self._earlier[key_id] = earlier.get(key_id, Used())
         return self._earlier[key_id] + today
 
-    def add(self, key_id: str, *, requests: int = 0, tokens: int = 0) -> None:
-        used, before = Used(requests, tokens), self.today(key_id)
+    def add(self, key_id: str, *, requests: int = 0, tokens: int = 0, cost: float = 0.0) -> None:
+        used, before = Used(requests, tokens, cost), self.today(key_id)
         self._today[key_id] = before + used
         place = key_id, self._day
         self._unwritten[place] = self._unwritten.get(place, Used()) + used
@@ -80,11 +83,7 @@ class Spending:
             self._writing = asyncio.get_running_loop().call_later(WRITE_SECONDS, self._begin_writing)
 
     def written(self, key_id: str, day: str) -> Used:
-        table = self._table
-        query = select(table.c.requests, table.c.tokens).where(self._who == key_id, table.c.day == day)
-        with self._database().reading() as connection:
-            row = connection.execute(query).first()
-        return Used(*row) if row else Used()
+        return self._sums(self._who == key_id, self._table.c.day == day).get(key_id, Used())
 
     def all_today(self) -> dict[str, Used]:
         """By key or person: as it is written, and of those that call here as it is counted. From any thread."""
@@ -97,12 +96,11 @@ class Spending:
         earlier = self._sums(self._table.c.day >= f"{day[:7]}-01", self._table.c.day < day)
         return {who: earlier.get(who, Used()) + today.get(who, Used()) for who in earlier.keys() | today.keys()}
 
-    def _sums(self, *days: ColumnElement[bool]) -> dict[str, Used]:
-        table = self._table
-        query = select(self._who, func.sum(table.c.requests), func.sum(table.c.tokens)).where(*days)
+    def _sums(self, *rows: ColumnElement[bool]) -> dict[str, Used]:
+        sums = [func.sum(self._table.c[name]) for name in COUNTED]
+        query = select(self._who, *sums).where(*rows).group_by(self._who)
         with self._database().reading() as connection:
-            rows = connection.execute(query.group_by(self._who)).all()
-        return {who: Used(requests, tokens) for who, requests, tokens in rows}
+            return {who: Used(*counted) for who, *counted in connection.execute(query)}
 
     def _begin_writing(self) -> None:
         self._writing = None
@@ -130,8 +128,8 @@ class Spending:
             for (who, day), used in counted.items():
                 if who not in there:  # deleted while its last answer was on its way
                     continue
-                row = {self._who.name: who, "day": day, "requests": used.requests, "tokens": used.tokens}
-                more = {c.name: c + row[c.name] for c in (table.c.requests, table.c.tokens)}
+                row = {self._who.name: who, "day": day, **asdict(used)}
+                more = {name: table.c[name] + row[name] for name in COUNTED}
                 connection.execute(insert(table).values(row).on_conflict_do_update(set_=more))
 
 

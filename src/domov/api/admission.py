@@ -165,4 +165,8 @@ class Admission:
             wait = seconds_to_next_month(time.time())
             words = f"{grant.name} has used its {grant.tokens_per_month} tokens of this month; again on the first (UTC)"
             return Refusal(429, words, {"retry-after": str(wait)})
+        if grant.cost_per_month and spending.month(who).cost >= grant.cost_per_month:
+            wait, money = seconds_to_next_month(time.time()), f"{grant.cost_per_month:g} {self.access.config.currency}"
+            words = f"{grant.name} has spent its {money} of this month; again on the first (UTC)"
+            return Refusal(429, words, {"retry-after": str(wait)})
         return None

@@ -6,10 +6,11 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from domov.access.callers import tell
-from domov.access.keys import Grant, Scope
+from domov.access.keys import MOST_COST, Grant, Scope
 from domov.app import App
 
 Limit = Annotated[int, Field(ge=1, le=1 << 53)]
+Money = Annotated[float, Field(gt=0, le=MOST_COST, allow_inf_nan=False)]
 
 
 class NewKey(BaseModel):
@@ -23,6 +24,7 @@ class NewKey(BaseModel):
     requests_per_minute: Limit | None = None
     tokens_per_day: Limit | None = None
     tokens_per_month: Limit | None = None
+    cost_per_month: Money | None = None
     models: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100)] = []
 
 
@@ -38,6 +40,7 @@ def router(domov: App) -> APIRouter:
     def new_key(body: NewKey) -> dict[str, Any]:
         """Makes a key. Its `secret` is in this answer only."""
         grant = Grant(**{**body.model_dump(), "models": tuple(body.models)})
+        domov.tariff.check_limit(grant.cost_per_month)
         key, secret = domov.access.keys.add(grant)
         tell(key=key.id, key_name=grant.name, key_scope=grant.scope)
         return {**key.row(), "secret": secret}

@@ -96,6 +96,7 @@ def router(domov: App, static: Path = STATIC) -> APIRouter:
             "name": grant.name,
             "scope": grant.scope,
             "offline": domov.door.offline,
+            "currency": domov.tariff.currency if domov.tariff.kilowatt_hour else None,
             "features": sorted(features - {"page"}),
         }
 

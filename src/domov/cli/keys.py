@@ -31,12 +31,14 @@ def keys() -> None:
 @click.option("--requests-per-minute", type=click.IntRange(1), help="Most requests a minute.")
 @click.option("--tokens-per-day", type=click.IntRange(1), help="Most tokens read and written a day (UTC).")
 @click.option("--tokens-per-month", type=click.IntRange(1), help="Most tokens a calendar month (UTC).")
+@click.option("--cost-per-month", type=click.FloatRange(0, min_open=True), help="Most money a calendar month (UTC), in `currency`.")
 @click.option("--models", help="The only models it is for, by name or pattern: qwen3:4b,smollm2:*")
 @json_option
 def add(name: str, scope: Scope, expires: float | None, models: str | None, as_json: bool, **limits: Any) -> None:
     """Make a key. It is shown this once and kept as a hash: nobody can show it again."""
     names = tuple(part.strip() for part in (models or "").split(",") if part.strip())
     domov = app.load()
+    domov.tariff.check_limit(limits["cost_per_month"])
     key, secret = domov.access.keys.add(Grant(name, scope, expires_at=expires, models=names, **limits))
     domov.access.audit.command("domov keys add", key=key.id, key_name=name, key_scope=scope)
     _print_secret(key, secret, as_json=as_json)

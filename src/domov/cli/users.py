@@ -195,6 +195,7 @@ def groups_(as_json: bool) -> None:
 @click.option("--requests-per-minute", type=click.IntRange(1), help="Most requests a minute, for each member.")
 @click.option("--tokens-per-day", type=click.IntRange(1), help="Most tokens a day (UTC), for each member.")
 @click.option("--tokens-per-month", type=click.IntRange(1), help="Most tokens a calendar month (UTC), for each member.")
+@click.option("--cost-per-month", type=click.FloatRange(0, min_open=True), help="Most money a calendar month, for each member, in `currency`.")
 @click.option("--delete", "gone", is_flag=True, help="Delete the group; its members stay.")
 def group(name: str, scope: Scope, models: str, gone: bool, **limits: Any) -> None:
     """Make the group NAME, or say anew what it gives. `everyone` is what people without a group have."""
@@ -206,6 +207,7 @@ def group(name: str, scope: Scope, models: str, gone: bool, **limits: Any) -> No
         say(f"{name} is deleted")
         return
     names = tuple(part.strip() for part in models.split(",") if part.strip())
+    domov.tariff.check_limit(limits["cost_per_month"])
     grant = Grant(name, scope, models=names, **limits)
     there = any(one.grant.name == name for one in people.groups())
     made = people.change_group(name, grant) if there else people.add_group(grant)

@@ -7,6 +7,7 @@ export interface Offer {
   name: string; // whose key it is
   scope: "inference" | "models" | "admin";
   offline: boolean;
+  currency: string | null; // of limits in money; null: what work costs is not known
   features: string[]; // the parts of /api/domov that may be asked
 }
 

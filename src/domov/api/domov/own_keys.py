@@ -27,6 +27,7 @@ def router(domov: App) -> APIRouter:
         grant = Grant(**{**body.model_dump(), "models": tuple(body.models)})
         if not caller.grant.covers(grant.scope):
             raise NotPermitted(f"your account does not give scope {grant.scope}", hint="take a lesser one")
+        domov.tariff.check_limit(grant.cost_per_month)
         key, secret = domov.access.keys.add(grant, user_id=caller.user)
         _audit(domov, "key made", key)
         return {**key.row(), "secret": secret}

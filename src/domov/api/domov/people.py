@@ -12,7 +12,7 @@ from domov.access.passwords import checked
 from domov.access.people import Role
 from domov.api.domov import deleting
 from domov.api.domov.session import Body, Name, Password
-from domov.api.keys import Limit
+from domov.api.keys import Limit, Money
 from domov.app import App
 
 Names = Annotated[list[Name], Field(max_length=100)]
@@ -38,6 +38,7 @@ class GroupBody(Body):
     requests_per_minute: Limit | None = None
     tokens_per_day: Limit | None = None
     tokens_per_month: Limit | None = None
+    cost_per_month: Money | None = None
     models: Names = []
 
     def grant(self) -> Grant:
@@ -136,6 +137,7 @@ def _add_groups(routes: APIRouter, domov: App) -> None:
     @routes.post("/groups")
     def new_group(body: GroupBody) -> dict[str, Any]:
         """Makes a group."""
+        domov.tariff.check_limit(body.cost_per_month)
         group = domov.access.people.add_group(body.grant())
         tell(group=group.id, group_name=group.grant.name)
         return group.row()
@@ -143,6 +145,7 @@ def _add_groups(routes: APIRouter, domov: App) -> None:
     @routes.put("/groups/{group}")
     def change_group(group: str, body: GroupBody) -> dict[str, Any]:
         """Changes what a group gives, from the next request of its members on."""
+        domov.tariff.check_limit(body.cost_per_month)
         changed = domov.access.people.change_group(group, body.grant())
         tell(group=changed.id, group_name=changed.grant.name)
         return changed.row()

@@ -198,7 +198,7 @@ def _account(domov: App, caller: Caller) -> dict[str, Any]:
         "user": user.row(),
         "scope": grant.scope,
         "models": grant.models,
-        "limits": limits | {"tokens_per_month": grant.tokens_per_month},
+        "limits": limits | {"tokens_per_month": grant.tokens_per_month, "cost_per_month": grant.cost_per_month},
         "used": used,
         "session": caller.session,
     }

@@ -68,7 +68,7 @@ function Browser() {
 }
 
 function Server() {
-  const { t, i18n } = useTranslation("settings");
+  const { t } = useTranslation(["settings", "config"]);
   const [text, setText] = useState("");
   const settings = useQuery({
     queryKey: ["settings"],
@@ -79,7 +79,7 @@ function Server() {
     (settings.data ?? []).map((setting) => ({
       ...setting,
       label: `${setting.name} ${setting.name.replaceAll("_", " ")}`,
-      detail: setting.words,
+      detail: t(setting.name, { ns: "config", defaultValue: setting.words }),
     })),
   );
   return (
@@ -98,7 +98,7 @@ function Server() {
       {settings.isError && <ProblemBox error={settings.error} onRetry={settings.refetch} />}
       {settings.isPending && <Skeleton lines={6} />}
       {settings.data && !found.length && <p className="text-base text-text-3">{t("server.nothing")}</p>}
-      <ul className="flex flex-col divide-y divide-line" lang={i18n.language === "en" ? undefined : "en"}>
+      <ul className="flex flex-col divide-y divide-line">
         {found.map((setting) => (
           <Row key={setting.name} setting={setting} />
         ))}
@@ -107,8 +107,8 @@ function Server() {
   );
 }
 
-function Row({ setting }: { setting: Setting }) {
-  const { t, i18n } = useTranslation("settings");
+function Row({ setting }: { setting: Setting & { detail: string } }) {
+  const { t } = useTranslation("settings");
   const client = useQueryClient();
   const change = useMutation({
     mutationFn: (value: Value | null) =>
@@ -125,13 +125,11 @@ function Row({ setting }: { setting: Setting }) {
       <div className="min-w-0 flex-1">
         <p className="flex flex-wrap items-center gap-2">
           <code className="text-small font-medium break-all">{setting.name}</code>
-          <span lang={i18n.language}>
-            {setting.waits && <Badge tone="warn">{t("server.waits")}</Badge>}
-            {!setting.changeable && <Badge>{t("server.fixed")}</Badge>}
-          </span>
+          {setting.waits && <Badge tone="warn">{t("server.waits")}</Badge>}
+          {!setting.changeable && <Badge>{t("server.fixed")}</Badge>}
         </p>
-        <p className="text-small text-text-2">{spelled(setting.words)}</p>
-        <p className="text-small text-text-3" lang={i18n.language}>
+        <p className="text-small text-text-2">{spelled(setting.detail)}</p>
+        <p className="text-small text-text-3">
           {t("server.default", { value: shown(setting.default, t("server.empty")) })}
           {!setting.at_once && setting.changeable && ` · ${t("server.restart")}`}
         </p>

@@ -16,6 +16,7 @@ export interface Group {
   requests_per_minute: number | null;
   tokens_per_day: number | null;
   tokens_per_month: number | null;
+  cost_per_month: number | null;
 }
 
 function textsOf(group: Group | null): LimitTexts {
@@ -26,6 +27,7 @@ function textsOf(group: Group | null): LimitTexts {
     requests_per_minute: text(group.requests_per_minute),
     tokens_per_day: text(group.tokens_per_day),
     tokens_per_month: text(group.tokens_per_month),
+    cost_per_month: text(group.cost_per_month),
   };
 }
 

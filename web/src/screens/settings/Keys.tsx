@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 import { request } from "@/api/client";
 import { useOffer } from "@/api/server";
 import { type Used, useSession } from "@/api/session";
-import { day, number } from "@/app/formats";
+import { day, money, number } from "@/app/formats";
 import { Badge } from "@/components/Badge";
 import { Button } from "@/components/Button";
 import { Confirm } from "@/components/Dialog";
@@ -23,6 +23,7 @@ export interface Key {
   requests_per_minute: number | null;
   tokens_per_day: number | null;
   tokens_per_month: number | null;
+  cost_per_month: number | null;
   shown: string;
   user: string | null;
   today: Used;
@@ -81,6 +82,7 @@ function List({ path, title, text }: { path: string; title: string; text: string
 
 function Row({ shown, path, onChange }: { shown: Key; path: string; onChange: () => unknown }) {
   const { t } = useTranslation("settings");
+  const currency = useOffer()?.currency;
   const [asking, setAsking] = useState(false);
   const revoke = useMutation({
     mutationFn: () => request(`${path}/${shown.id}`, { method: "DELETE" }),
@@ -92,6 +94,7 @@ function Row({ shown, path, onChange }: { shown: Key; path: string; onChange: ()
     shown.requests_per_minute && t("keys.perMinute", { count: shown.requests_per_minute }),
     shown.tokens_per_day && t("keys.perDay", { tokens: number(shown.tokens_per_day) }),
     shown.tokens_per_month && t("keys.perMonth", { tokens: number(shown.tokens_per_month) }),
+    currency && shown.cost_per_month && t("keys.moneyPerMonth", { money: money(shown.cost_per_month, currency) }),
     shown.expires_at && t(over ? "keys.expired" : "keys.until", { day: day(shown.expires_at) }),
   ].filter(Boolean);
   return (
@@ -105,6 +108,7 @@ function Row({ shown, path, onChange }: { shown: Key; path: string; onChange: ()
         <p className="text-small text-text-3">
           <code>{shown.shown}</code> ·{" "}
           {t("keys.used", { tokens: number(shown.today.tokens), month: number(shown.month.tokens) })}
+          {currency && shown.month.cost > 0 && ` (${money(shown.month.cost, currency)})`}
           {limits.length > 0 && ` · ${limits.join(" · ")}`}
         </p>
         {revoke.error && <ProblemBox error={revoke.error} className="mt-2" />}

@@ -1,4 +1,5 @@
 import { useTranslation } from "react-i18next";
+import { useOffer } from "@/api/server";
 import { TextField } from "@/components/Field";
 
 export interface LimitTexts {
@@ -6,9 +7,16 @@ export interface LimitTexts {
   requests_per_minute: string;
   tokens_per_day: string;
   tokens_per_month: string;
+  cost_per_month: string;
 }
 
-export const NO_LIMITS: LimitTexts = { models: "", requests_per_minute: "", tokens_per_day: "", tokens_per_month: "" };
+export const NO_LIMITS: LimitTexts = {
+  models: "",
+  requests_per_minute: "",
+  tokens_per_day: "",
+  tokens_per_month: "",
+  cost_per_month: "",
+};
 const NUMBERS = ["requests_per_minute", "tokens_per_day", "tokens_per_month"] as const;
 
 /** As the server takes them: an empty box is no limit. */
@@ -22,12 +30,14 @@ export function limitsOf(texts: LimitTexts) {
     requests_per_minute: number(texts.requests_per_minute),
     tokens_per_day: number(texts.tokens_per_day),
     tokens_per_month: number(texts.tokens_per_month),
+    cost_per_month: number(texts.cost_per_month),
   };
 }
 
 /** The only models, and how much of them, for a key or each member of a group. */
 export function Limits(props: { value: LimitTexts; onChange: (value: LimitTexts) => void; models: boolean }) {
   const { t } = useTranslation("settings");
+  const currency = useOffer()?.currency; // none: what work costs is not known here
   return (
     <>
       {props.models && (
@@ -51,6 +61,17 @@ export function Limits(props: { value: LimitTexts; onChange: (value: LimitTexts)
             onChange={(event) => props.onChange({ ...props.value, [name]: event.target.value })}
           />
         ))}
+        {currency && (
+          <TextField
+            label={t("limits.cost_per_month", { currency })}
+            type="number"
+            min={0}
+            step="any"
+            placeholder={t("limits.any")}
+            value={props.value.cost_per_month}
+            onChange={(event) => props.onChange({ ...props.value, cost_per_month: event.target.value })}
+          />
+        )}
       </div>
     </>
   );

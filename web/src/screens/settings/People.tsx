@@ -3,8 +3,9 @@ import { MailPlus, Plus, UserPlus, Users } from "lucide-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { request } from "@/api/client";
+import { useOffer } from "@/api/server";
 import { type Used, type User, useSession } from "@/api/session";
-import { moment, number } from "@/app/formats";
+import { moment, money, number } from "@/app/formats";
 import { Badge } from "@/components/Badge";
 import { Button } from "@/components/Button";
 import { EmptyState, ProblemBox, Skeleton } from "@/components/States";
@@ -115,6 +116,7 @@ function Accounts() {
 
 function Groups() {
   const { t } = useTranslation("settings");
+  const currency = useOffer()?.currency;
   const [open, setOpen] = useState<Group | "new" | null>(null);
   const groups = useGroups();
   return (
@@ -142,6 +144,7 @@ function Groups() {
                   group.requests_per_minute && t("keys.perMinute", { count: group.requests_per_minute }),
                   group.tokens_per_day && t("keys.perDay", { tokens: number(group.tokens_per_day) }),
                   group.tokens_per_month && t("keys.perMonth", { tokens: number(group.tokens_per_month) }),
+                  currency && group.cost_per_month && t("keys.moneyPerMonth", { money: money(group.cost_per_month, currency) }),
                 ]
                   .filter(Boolean)
                   .join(" · ")}
