@@ -1,8 +1,8 @@
 """What a long answer costs the browser: `make bench-page`, or `python -m benchmarks.page`. Needs Chromium.
 
-The page shows an answer of 10,000 words of Markdown while it comes, 250 a second, as from a fast model. Compared is the work of
-its main thread for the last thousand with that for the first: a page that reads or draws all anew for each word does
-many times more at the end.
+The page shows an answer of 10,000 words of Markdown while it comes, 250 a second, as from a fast model. Compared is
+the work of its main thread for the last thousand with that for the first: a page that reads or draws all anew for each
+word does many times more at the end.
 """
 
 import argparse
@@ -108,7 +108,9 @@ def main() -> None:
         sys.stdout.write(f"words {at:>6,} to {at + PART:>6,}: {cost:.2f} s of the main thread\n")
     ratio = costs[-1] / costs[0]
     good = ratio <= MOST
-    sys.stdout.write(f"the last thousand beside the first: {ratio:.2f} (at most {MOST}): {'ok' if good else 'MISSED'}\n")
+    sys.stdout.write(
+        f"the last thousand beside the first: {ratio:.2f} (at most {MOST}): {'ok' if good else 'MISSED'}\n"
+    )
     sys.exit(not good)
 
 

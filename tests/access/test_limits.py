@@ -91,18 +91,20 @@ async def test_what_can_t_be_written_is_written_the_next_time(database: Database
     assert Spending(lambda: database).all_today() == {key.id: Used(0, 7)}
 
 
-async def test_tokens_count_for_the_key_that_asked_and_for_nobody_without_one(database: Database, keys: Keys) -> None:
+async def test_tokens_and_money_count_for_the_key_that_asked_and_for_nobody_without_one(
+    database: Database, keys: Keys
+) -> None:
     access = Access(lambda: database, Audit(database.path.parent))
     key, _ = keys.add(Grant("x"))
-    access.count_tokens(5)
+    access.count(5, 0.5)
     with acting_for(Caller(key.id, key.grant, key=key.id)):
-        access.count_tokens(7)
+        access.count(7, 0.25)
         await asyncio.create_task(_count(access, 4))  # a task of the request's
-    assert access.spending.today(key.id).tokens == 11
+    assert access.spending.today(key.id) == Used(0, 11, 0.75)
 
 
 async def _count(access: Access, tokens: int) -> None:
-    access.count_tokens(tokens)
+    access.count(tokens, 0.5)
 
 
 def test_each_wrong_key_waits_longer_up_to_three_seconds(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from fastapi import Request
 
 from domov.access.keys import Grant
 from domov.api.origins import Origins
-from domov.store.models import Model
 from domov.meter.tariff import Tariff
+from domov.store.models import Model
 from tests.api.guarded import Guarded
 from tests.asgi import Answer
 

@@ -31,7 +31,11 @@ def keys() -> None:
 @click.option("--requests-per-minute", type=click.IntRange(1), help="Most requests a minute.")
 @click.option("--tokens-per-day", type=click.IntRange(1), help="Most tokens read and written a day (UTC).")
 @click.option("--tokens-per-month", type=click.IntRange(1), help="Most tokens a calendar month (UTC).")
-@click.option("--cost-per-month", type=click.FloatRange(0, min_open=True), help="Most money a calendar month (UTC), in `currency`.")
+@click.option(
+    "--cost-per-month",
+    type=click.FloatRange(0, min_open=True),
+    help="Most money a calendar month (UTC), in `currency`.",
+)
 @click.option("--models", help="The only models it is for, by name or pattern: qwen3:4b,smollm2:*")
 @json_option
 def add(name: str, scope: Scope, expires: float | None, models: str | None, as_json: bool, **limits: Any) -> None:

@@ -195,7 +195,11 @@ def groups_(as_json: bool) -> None:
 @click.option("--requests-per-minute", type=click.IntRange(1), help="Most requests a minute, for each member.")
 @click.option("--tokens-per-day", type=click.IntRange(1), help="Most tokens a day (UTC), for each member.")
 @click.option("--tokens-per-month", type=click.IntRange(1), help="Most tokens a calendar month (UTC), for each member.")
-@click.option("--cost-per-month", type=click.FloatRange(0, min_open=True), help="Most money a calendar month, for each member, in `currency`.")
+@click.option(
+    "--cost-per-month",
+    type=click.FloatRange(0, min_open=True),
+    help="Most money a calendar month, for each member, in `currency`.",
+)
 @click.option("--delete", "gone", is_flag=True, help="Delete the group; its members stay.")
 def group(name: str, scope: Scope, models: str, gone: bool, **limits: Any) -> None:
     """Make the group NAME, or say anew what it gives. `everyone` is what people without a group have."""

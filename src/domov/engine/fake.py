@@ -1,8 +1,8 @@
 """An engine without a model, for tests: of Domov, and of programs that use it.
 
-It answers with the words of the last message, each with the spaces before it, one at a time, and obeys what it is asked: max_tokens, stop, banned
-texts, log-probabilities, the size of its context. A word counts as a token. Where a tool must be called it calls the
-first one allowed, without arguments.
+It answers with the words of the last message, each with the spaces before it, one at a time, and obeys what it is
+asked: max_tokens, stop, banned texts, log-probabilities, the size of its context. A word counts as a token. Where a
+tool must be called it calls the first one allowed, without arguments.
 """
 
 import asyncio

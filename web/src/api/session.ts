@@ -29,7 +29,12 @@ export interface Session {
   user: User | null;
   scope: "inference" | "models" | "admin" | null;
   token: string | null;
-  limits?: { requests_per_minute: number | null; tokens_per_day: number | null; tokens_per_month: number | null; cost_per_month: number | null };
+  limits?: {
+    requests_per_minute: number | null;
+    tokens_per_day: number | null;
+    tokens_per_month: number | null;
+    cost_per_month: number | null;
+  };
   used?: { today: Used; month: Used };
 }
 

@@ -144,7 +144,9 @@ function Groups() {
                   group.requests_per_minute && t("keys.perMinute", { count: group.requests_per_minute }),
                   group.tokens_per_day && t("keys.perDay", { tokens: number(group.tokens_per_day) }),
                   group.tokens_per_month && t("keys.perMonth", { tokens: number(group.tokens_per_month) }),
-                  currency && group.cost_per_month && t("keys.moneyPerMonth", { money: money(group.cost_per_month, currency) }),
+                  currency &&
+                    group.cost_per_month &&
+                    t("keys.moneyPerMonth", { money: money(group.cost_per_month, currency) }),
                 ]
                   .filter(Boolean)
                   .join(" · ")}
