@@ -47,7 +47,7 @@ export function energy(joules: number): string {
 }
 
 export function money(value: number, currency: string): string {
-  return number(value, { style: "currency", currency, maximumSignificantDigits: value < 1 ? 2 : 4 });
+  return number(value, { style: "currency", currency, maximumSignificantDigits: value < 1 ? 2 : undefined });
 }
 
 /** unixSeconds: as the server tells times. */

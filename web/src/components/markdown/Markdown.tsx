@@ -12,6 +12,7 @@ import type { Citation, Formula } from "./grammar";
 import { Growing } from "./growing";
 
 const FormulaBox = lazy(() => import("./FormulaBox"));
+const PART = 20;
 const DATA_IMAGE = /^data:image\/(?:png|jpeg|gif|webp);base64,[\w+/=\s]+$/;
 
 /** Draws the number of a source; without it `[1]` stays text. */
@@ -21,16 +22,47 @@ export const Markdown = memo(function Markdown({ text, live = false }: { text: s
   const growing = useRef<Growing>(null);
   growing.current ??= new Growing();
   const blocks = growing.current.blocks(text);
-  let level = 1; // titles stand below those of the page, and no level is left out
+  const parts = [];
+  let level = 1;
+  for (let at = 0; at < blocks.length; at += PART) {
+    const tokens = blocks.slice(at, at + PART);
+    parts.push(<Part key={at} tokens={tokens} level={level} live={live && at + PART >= blocks.length} />);
+    level = levels(tokens, level).at(-1) ?? level;
+  }
   return (
-    <div className="prose">
-      {blocks.map((token, at) => {
-        if (token.type === "heading") level = Math.min(token.depth + 1, level + 1, 6);
-        return <Block key={at} token={token} live={live && at === blocks.length - 1} level={level} />;
-      })}
+    <div className="prose" data-live={live || undefined}>
+      {parts}
     </div>
   );
 });
+
+/** Some blocks that follow each other: of a long answer only the last ones are looked at anew. */
+const Part = memo(
+  function Part({ tokens, level, live }: { tokens: Token[]; level: number; live: boolean }) {
+    const at = levels(tokens, level);
+    return (
+      <div className="part">
+        {tokens.map((token, n) => (
+          <Block key={n} token={token} live={live && n === tokens.length - 1} level={at[n]} />
+        ))}
+      </div>
+    );
+  },
+  (a, b) =>
+    a.level === b.level &&
+    a.live === b.live &&
+    a.tokens.length === b.tokens.length &&
+    a.tokens.every((token, n) => token === b.tokens[n]),
+);
+
+/** That each title has, or would have: they stand below those of the page, and no level is left out. */
+function levels(tokens: Token[], before: number): number[] {
+  let level = before;
+  return tokens.map((token) => {
+    if (token.type === "heading") level = Math.min(token.depth + 1, level + 1, 6);
+    return level;
+  });
+}
 
 interface Drawn {
   token: Token;

@@ -1,6 +1,7 @@
 /**
  * Answers under way. Each is followed once, however many parts of the page show it, from the number of its last event on;
- * when the stream breaks it is taken up again where it broke. Those who show it are told at most once a frame.
+ * when the stream breaks it is taken up again where it broke. Those who show it are told twenty times a second at most: more
+ * is not read, and each time costs a drawing.
  */
 import { useSyncExternalStore } from "react";
 import { Problem } from "@/api/client";
@@ -25,22 +26,25 @@ interface Delta {
 
 const FIRST_WAIT_MS = 300;
 const LONGEST_WAIT_MS = 5000;
+const PACE_MS = 50;
 const EMPTY: Live = { text: "", reasoning: "", progress: null, away: false };
 
 const answers = new Map<string, Answer>();
 const listeners = new Set<() => void>();
 let announced = false;
+let toldAt = 0;
 
 function announce(): void {
   if (announced) return;
   announced = true;
   const tell = () => {
     announced = false;
+    toldAt = performance.now();
     for (const listener of listeners) listener();
   };
   // A tab that is not seen draws no frames.
   if (document.hidden) setTimeout(tell, 200);
-  else requestAnimationFrame(tell);
+  else setTimeout(requestAnimationFrame, toldAt + PACE_MS - performance.now(), tell);
 }
 
 class Answer {
