@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from domov.database import Database
 from domov.errors import HomeUnusable
-from domov.meter.usage import Amount, Consumption, amount_of, day_of, used
+from domov.meter.usage import Amount, Consumption, amount_of, day_of, spent_by, used
 from domov.types import Spent, Usage
 
 MONDAY = time.mktime((2026, 11, 23, 12, 0, 0, 0, 0, -1))
@@ -47,6 +47,14 @@ async def test_requests_add_up_by_day_model_and_owner(database: Database) -> Non
     assert [owners[name,].requests for name in ("", "k")] == [2, 1]
     assert used(database, ("model",), owner="k") == [(("m:1b",), owners["k",])]
     assert used(database, (), since="2030-01-01") == []
+
+
+async def test_what_a_model_took_is_told_of_days_of_which_all_is_known(database: Database) -> None:
+    await note(consumption(database), MEASURED, MEASURED, replace(MEASURED, model="other:1b"))
+    await note(consumption(database, moment=MONDAY + 86_400), MEASURED, ANSWER)
+    spent = spent_by(database, "m:1b")
+    assert (spent.requests, spent.joules, spent.answer_tokens) == (2, 12.0, 40)
+    assert spent_by(database, "nobody:1b") == Amount()
 
 
 async def test_what_can_not_be_written_is_added_the_next_time(database: Database) -> None:

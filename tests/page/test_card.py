@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import expect
+from sqlalchemy import insert
 
 from domov import app, config
+from domov.meter.usage import USAGE
 from tests.api.conftest import LITTLE, Server, little_home, serving
 from tests.conftest import domov
 from tests.page.conftest import PHONE, Look, Visitor, axe
@@ -57,6 +59,10 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     for name, (divergence, speed) in zip((row["name"] for row in json.loads(done.stdout)), TYPES.values(), strict=True):
         kept = house.models.get(name).manifest
         house.models.add(replace(kept, card=card(parent.name, parent.digest, divergence, speed)))
+    counts = {"requests": 2, "failed": 0, "prompt_tokens": 9, "cached_tokens": 0, "answer_tokens": 100, "seconds": 3.0}
+    row = {"day": "2026-11-24", "model": f"{LITTLE}-q5_1", "owner": "", **counts, "measured": 2, "joules": 72.0}
+    with house.database.transaction() as connection:
+        connection.execute(insert(USAGE).values(row))
     with serving(home) as running:
         yield running
 
@@ -68,7 +74,8 @@ def test_a_card_shows_figures_curves_and_lineage(
     page = visitor.open(measured, f"/home/card/{LITTLE}-q5_1", language=language, theme=theme, size=(1280, 2000))
     figures = page.get_by_role("region", name={"en": "Figures", "cs": "Hodnoty"}[language], exact=True)
     expect(figures).to_contain_text({"en": "0.03 (0.027 to 0.033)", "cs": "0,03 (0,027 až 0,033)"}[language])
-    expect(figures).to_contain_text({"en": "not measured", "cs": "nezměřeno"}[language])  # its energy
+    told = {"en": "0.2\u00a0Wh for 1,000 tokens", "cs": "0,2\u00a0Wh na 1\u00a0000 tokenů"}[language]  # its energy
+    expect(figures).to_contain_text(told)
     main = page.get_by_role("main")
     expect(main).to_contain_text({"en": "Loss and size", "cs": "Ztráta a velikost"}[language])
     expect(main).to_contain_text("a note of who measured it")

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from domov.api.models import installed, shown
 from domov.app import App
+from domov.meter.usage import spent_by
 from domov.optimize.family import Kin, kin, measured
 from domov.store.models import Model
 
@@ -33,9 +34,26 @@ def _card(domov: App, model: Model, models: list[Model]) -> dict[str, Any]:
         "source": asdict(manifest.source),
         "tuned": domov.tuning(model).words,
         "card": manifest.card,
-        "energy": None,  # nothing measures it yet
+        "energy": _energy(domov, model.name),
         "lineage": [_node(each) for each in tree],
         "curve": [point for each in tree if (point := measured(each))],
+    }
+
+
+def _energy(domov: App, model: str) -> dict[str, Any] | None:
+    """What a token of an answer took here so far, reading of prompts included; None: that is not known."""
+    if not domov.config.database.exists():
+        return None
+    spent = spent_by(domov.database, model)
+    if not spent.answer_tokens:
+        return None
+    per_token = spent.joules / spent.answer_tokens
+    return {
+        "joules_per_token": per_token,
+        "requests": spent.requests,
+        "estimated": domov.tariff.estimated,
+        "cost_per_token": domov.tariff.told(per_token)["cost"],
+        "currency": domov.tariff.currency,
     }
 
 

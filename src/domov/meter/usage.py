@@ -131,5 +131,11 @@ def used(
     return [(tuple(row[: len(by)]), Amount(*row[len(by) :])) for row in rows if row[len(by)] is not None]
 
 
+def spent_by(database: Database, model: str) -> Amount:
+    """What a model took on the days on which the energy of all its requests is known."""
+    days = (amount for key, amount in used(database, ("day", "model")) if key[1] == model)
+    return sum((amount for amount in days if amount.measured == amount.requests), Amount())
+
+
 def day_of(moment: float) -> str:
     return time.strftime("%Y-%m-%d", time.localtime(moment))

@@ -1,7 +1,7 @@
 import { useTranslation } from "react-i18next";
-import { bytes } from "@/app/formats";
+import { bytes, energy as energyOf, money, number } from "@/app/formats";
 import { Table } from "@/components/Table";
-import { type Card, type Estimate, interval, share, short, verdict } from "./estimates";
+import { type Card, type Energy, type Estimate, interval, share, short, verdict } from "./estimates";
 
 interface Row {
   key: string;
@@ -12,7 +12,7 @@ interface Row {
 }
 
 /** Every figure of a card, with the interval that holds it and what it means. What nobody measured is said to be unknown. */
-export function Figures({ card }: { card: Card }) {
+export function Figures({ card, energy }: { card: Card; energy: Energy | null }) {
   const { t } = useTranslation("card");
   const { distance, speed } = card;
   const rows: Row[] = [];
@@ -54,7 +54,12 @@ export function Figures({ card }: { card: Card }) {
   );
   add("memory", t("memory"), speed?.memory_bytes ? bytes(speed.memory_bytes) : t("unknown"));
   add("size", t("size"), bytes(card.size_bytes));
-  add("energy", t("energy"), t("unknown"), t("about.energy"));
+  add(
+    "energy",
+    t("energy"),
+    energy ? t("perThousand", { amount: amountOf(energy) }) : t("unknown"),
+    energy ? t("about.energyOf", { count: energy.requests, shown: number(energy.requests) }) : t("about.energy"),
+  );
   return (
     <Table
       label={t("figures")}
@@ -86,4 +91,9 @@ export function Figures({ card }: { card: Card }) {
 
 function changeOf(ratio: Estimate): Estimate {
   return { value: ratio.value - 1, low: ratio.low - 1, high: ratio.high - 1 };
+}
+
+function amountOf({ joules_per_token, estimated, cost_per_token, currency }: Energy): string {
+  const words = (estimated ? "≈ " : "") + energyOf(1000 * joules_per_token);
+  return cost_per_token === null ? words : `${words} · ${money(1000 * cost_per_token, currency)}`;
 }

@@ -33,6 +33,15 @@ export interface Card {
   notes: string[];
 }
 
+/** What a token of an answer took here so far. */
+export interface Energy {
+  joules_per_token: number;
+  requests: number;
+  estimated: boolean;
+  cost_per_token: number | null;
+  currency: string;
+}
+
 /** Three digits that count; more than a ten-thousandth is not claimed. */
 export function short(value: number): string {
   return Math.abs(value) < 0.1

@@ -10,7 +10,7 @@ import { Badge } from "@/components/Badge";
 import { EmptyState, ProblemBox, Skeleton } from "@/components/States";
 import type { Point } from "./Curves";
 import { Curves } from "./Curves";
-import type { Card } from "./estimates";
+import type { Card, Energy } from "./estimates";
 import { Figures } from "./Figures";
 import { Lineage, type Node } from "./Lineage";
 
@@ -23,7 +23,7 @@ export interface CardAnswer {
   licence: string;
   tuned: string;
   card: Card | null;
-  energy: null;
+  energy: Energy | null;
   lineage: Node[];
   curve: Point[];
 }
@@ -90,7 +90,7 @@ function Content({ answer }: { answer: CardAnswer }) {
           {answer.licence && <Badge>{answer.licence}</Badge>}
         </div>
       </header>
-      {answer.card ? <Measured card={answer.card} /> : <NotMeasured name={answer.model} />}
+      {answer.card ? <Measured card={answer.card} energy={answer.energy} /> : <NotMeasured name={answer.model} />}
       {answer.curve.length > 1 && <Curves points={answer.curve} />}
       {answer.lineage.length > 0 && <Lineage nodes={answer.lineage} />}
     </div>
@@ -111,7 +111,7 @@ function NotMeasured({ name }: { name: string }) {
   return <EmptyState icon={Scale} title={t("notMeasured.title")} text={t("notMeasured.text")} action={action} />;
 }
 
-function Measured({ card }: { card: Card }) {
+function Measured({ card, energy }: { card: Card; energy: Energy | null }) {
   const { t } = useTranslation("card");
   const where = { date: day(Date.parse(card.date) / 1000), machine: card.machine, engine: card.engine };
   return (
@@ -123,7 +123,7 @@ function Measured({ card }: { card: Card }) {
         {t("where", where)}{" "}
         {t("text", { text: card.text, digest: card.text_digest.slice(0, 19), tokens: number(card.scored_tokens) })}
       </p>
-      <Figures card={card} />
+      <Figures card={card} energy={energy} />
       <p className="mt-2 text-small text-text-3">{t("intervals")}</p>
       {card.notes.map((note) => (
         <p key={note} className="mt-3 rounded-base bg-warn-soft px-3 py-2 text-base">
