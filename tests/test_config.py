@@ -126,7 +126,7 @@ def test_a_file_that_can_not_be_written_is_an_error_that_names_it(tmp_path: Path
 
 def test_every_setting_is_told_in_every_language() -> None:
     """English words are in `config`; the page has those of other languages."""
-    languages = [folder for folder in LOCALES.iterdir() if folder.name != "en"]
+    languages = [folder for folder in LOCALES.iterdir() if folder.is_dir() and folder.name != "en"]
     assert languages
     for folder in languages:
         told = json.loads((folder / "config.json").read_text("utf-8"))

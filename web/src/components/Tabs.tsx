@@ -20,11 +20,14 @@ export function Tabs<T extends string>(props: {
           </Base.Tab>
         ))}
       </Base.List>
-      {props.tabs.map(({ value, content }) => (
-        <Base.Panel key={value} value={value} className="pt-4 outline-none">
-          {content}
-        </Base.Panel>
-      ))}
+      {/* Only this one: the library keeps the one before until its animations are over, of which there are none. */}
+      {props.tabs
+        .filter(({ value }) => value === props.value)
+        .map(({ value, content }) => (
+          <Base.Panel key={value} value={value} className="pt-4 outline-none">
+            {content}
+          </Base.Panel>
+        ))}
     </Base.Root>
   );
 }
