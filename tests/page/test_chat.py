@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import psutil
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
@@ -130,6 +131,24 @@ def test_a_server_that_is_restarted_under_the_page_keeps_what_was_written(
         assert len(interrupted.locator(".prose").inner_text()) > 20
         expect(composer(page)).to_have_value("what I was typing")
         expect(page.get_by_text("Domov does not answer.")).not_to_be_visible()
+
+
+def test_a_model_that_dies_in_mid_answer_leaves_what_it_wrote_and_can_be_asked_again(
+    server: Server, visitor: Visitor
+) -> None:
+    page = visitor.open(server)
+    ask(page, LONG)
+    expect(answers(page, "running").locator(".prose")).to_be_visible(timeout=60_000)
+    page.wait_for_timeout(500)
+    for worker in psutil.Process(server.process.pid).children(recursive=True):
+        worker.kill()
+    failed = answers(page, "failed")
+    expect(failed.get_by_role("alert")).to_be_visible(timeout=30_000)
+    assert len(failed.locator(".prose").inner_text()) > 10
+    failed.get_by_role("alert").get_by_role("button").click()
+    expect(answers(page, "running")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(answers(page, "stopped")).to_be_visible(timeout=60_000)
 
 
 def test_an_edited_question_is_a_branch_of_its_own(echo: Server, visitor: Visitor) -> None:

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from tests.api.conftest import Server, serving
-from tests.page.conftest import PATIENCE_MS, PHONE, Look, Visitor, axe
+from tests.page.conftest import PATIENCE_MS, PHONE, Look, Visitor, axe, home_with_starter
 
 FILES: list[FilePayload] = [
     {"name": "water.txt", "mimeType": "text/plain", "buffer": b"The main water valve is in the cellar, on the left.\n"},
@@ -64,6 +64,30 @@ def test_files_are_sent_read_found_with_reasons_and_deleted(empty: Server, visit
     page.get_by_role("menuitem", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_role("heading", name="No documents yet")).to_be_visible()
+
+
+def test_an_answer_from_documents_shows_its_sources_and_opens_them(
+    visitor: Visitor, starter_home: Path, tmp_path: Path
+) -> None:
+    with home_with_starter(starter_home, tmp_path) as home, serving(home) as server:
+        page = visitor.open(server, "/home/documents")
+        page.get_by_role("button", name="Add documents").click()
+        dialog = page.get_by_role("dialog", name="Add documents")
+        dialog.get_by_label("Collection").fill("house")
+        dialog.get_by_label("Choose files").last.set_input_files(FILES[:2])
+        dialog.get_by_role("button", name="Add", exact=True).click()
+        expect(page.get_by_role("region", name="house")).to_contain_text("2 files", timeout=PATIENCE_MS)
+        page.goto(server.url)
+        page.get_by_role("button", name="From documents").click()
+        page.get_by_role("menuitemcheckbox", name="house").click()
+        page.keyboard.press("Escape")
+        page.get_by_role("textbox").last.fill("Where is the main water valve?")
+        page.keyboard.press("Enter")
+        answer = page.locator('article[data-status="done"]')
+        expect(answer.get_by_role("button", name="water.txt").last).to_be_visible(timeout=60_000)
+        answer.get_by_role("button", name="water.txt").last.click()
+        expect(page.get_by_role("dialog", name="Source")).to_contain_text("in the cellar, on the left")
+        assert axe(page) == []
 
 
 def test_what_is_refused_is_said_beside_the_file(empty: Server, visitor: Visitor) -> None:

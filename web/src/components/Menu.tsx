@@ -34,20 +34,32 @@ export function MenuItem(props: {
   danger?: boolean;
   disabled?: boolean;
   checked?: boolean;
+  several?: boolean; // others may be checked as well, and the menu stays open
   onSelect: () => void;
   children: ReactNode;
 }) {
   const Icon = props.icon;
-  return (
-    <Base.Item
-      className={classes(ITEM, props.danger && "text-bad data-[highlighted]:bg-bad-soft")}
-      disabled={props.disabled ?? false}
-      onClick={props.onSelect}
-    >
+  const item = {
+    className: classes(ITEM, props.danger && "text-bad data-[highlighted]:bg-bad-soft"),
+    disabled: props.disabled ?? false,
+  };
+  const content = (
+    <>
       {Icon && <Icon size={16} aria-hidden className={props.danger ? "" : "text-text-3"} />}
       <span className="min-w-0 flex-1 truncate">{props.children}</span>
       {props.checked && <Check size={15} aria-hidden className="text-accent-text" />}
       {props.keys && <Keys keys={props.keys} />}
+    </>
+  );
+  if (props.several)
+    return (
+      <Base.CheckboxItem {...item} checked={props.checked ?? false} onCheckedChange={props.onSelect}>
+        {content}
+      </Base.CheckboxItem>
+    );
+  return (
+    <Base.Item {...item} aria-current={props.checked || undefined} onClick={props.onSelect}>
+      {content}
     </Base.Item>
   );
 }

@@ -52,7 +52,7 @@ export function DocumentsMenu({ settings, onChange }: { settings: Settings; onCh
     >
       <MenuLabel>{t("documents.from")}</MenuLabel>
       {all.map((name) => (
-        <MenuItem key={name} icon={BookOpen} checked={chosen.includes(name)} onSelect={() => turn(name)}>
+        <MenuItem key={name} icon={BookOpen} several checked={chosen.includes(name)} onSelect={() => turn(name)}>
           {name}
         </MenuItem>
       ))}
