@@ -77,7 +77,7 @@ def test_the_model_sees_memory_world_note_and_text_and_is_told_nothing_else(clie
     text = "".join(part["text"] for part in seen["parts"])
     assert text == "Pohádka.\nDraci jsou modří.\nByl jednou drak.\n[Author's note: Vesele.]\nA byl zlý.\n"
     assert seen["left_out_characters"] == 0 and seen["tokens"] > 0
-    assert wrote(client, id)["text"].endswith(" ".join(text.split()))  # the fake model repeats its prompt
+    assert wrote(client, id)["text"].endswith(text.strip())  # the fake model repeats its prompt
 
 
 def test_how_likely_the_words_were_is_told_until_newer_ones_are_written(client: Client) -> None:
@@ -95,7 +95,7 @@ def test_how_likely_the_words_were_is_told_until_newer_ones_are_written(client: 
 def test_banned_phrases_and_samplers_are_the_storys_options(client: Client) -> None:
     id = story(client, options={"banned_strings": ["two"], "temperature": 0.5, "mirostat": 2, "dry_multiplier": 0.8})
     saved(client, id, "one two three")
-    assert wrote(client, id)["text"] == "one two threeone three"
+    assert wrote(client, id)["text"] == "one two threeone  three"  # the word is gone, its spaces are not
     client.ask("PATCH", f"/chats/{id}", {"settings": {"options": {"temperature": 99}}}, status=400)
     client.ask("PATCH", f"/chats/{id}", {"settings": {"story": {"note_depth": -1}}}, status=400)
 

@@ -117,6 +117,7 @@ def test_a_pull_ends_with_its_client_and_goes_on_later(client: ollama.Client, se
         while "completed" not in next(steps):
             pass
         assert hub.held.wait(20)
+    time.sleep(1)  # until the server has seen that its client is gone
     hub.release.set()
     time.sleep(0.3)
     assert "hf.co/user/held" not in names(client)
