@@ -87,10 +87,18 @@ async def home(documents: Documents, folder: Path) -> Documents:
     return documents
 
 
+class OneLine(FakeEngine):
+    """Gives back what it is told in one line, as a question is told."""
+
+    async def stream(self, request):  # type: ignore[no-untyped-def]
+        async for event in super().stream(request):
+            yield replace(event, text=event.text.replace("\n", " ")) if isinstance(event, TextDelta) else event
+
+
 async def asked(documents: Documents, *texts: str) -> tuple[Found, str, Checked]:
     roles = ("user", "assistant") * len(texts)
     messages = tuple(Message(role, text) for role, text in zip(roles, texts, strict=False))  # type: ignore[arg-type]
-    events = [e async for e in documents.ask(FakeEngine(context_tokens=4096), Asked(ChatRequest("m", messages)))]
+    events = [e async for e in documents.ask(OneLine(context_tokens=4096), Asked(ChatRequest("m", messages)))]
     (found,), (check,) = ([e for e in events if isinstance(e, kind)] for kind in (Found, Checked))
     assert sum(isinstance(e, Done) for e in events) == 1
     return found, "".join(e.text for e in events if isinstance(e, TextDelta)), check  # type: ignore[return-value]
