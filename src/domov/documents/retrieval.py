@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from domov.documents.embedding import Embedder
 from domov.documents.folding import terms_of, words_query
 from domov.documents.frequencies import SAMPLE, Frequencies, frequencies
 from domov.documents.index import Index, from_blob, to_blob
@@ -302,7 +301,3 @@ async def reranked(engine: Engine, question: str, hits: Sequence[Hit], count: in
     ranking = await engine.rerank(question, [hit.text for hit in hits])
     scored = [replace(hit, relevance=score) for hit, score in zip(hits, ranking.scores, strict=True)]
     return sorted(scored, key=lambda hit: -(hit.relevance or 0.0))[:count]
-
-
-async def vector_of(embedder: Embedder | None, question: str) -> tuple[float, ...] | None:
-    return await embedder.query(question) if embedder is not None else None
