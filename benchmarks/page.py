@@ -6,7 +6,6 @@ reads or draws all anew for each word takes many times more at the end.
 """
 
 import argparse
-import shutil
 import sys
 import tempfile
 import time
@@ -20,6 +19,7 @@ from playwright.sync_api import Page, sync_playwright
 from tests.api.conftest import serving
 from tests.conftest import domov
 from tests.hub import number_value, tiny_gguf
+from tests.page.conftest import CHROMIUM
 
 WORDS, SECONDS_EACH = 10_000, 0.004
 FIRST, PART = 200, 1000  # the page loads its parts within the first words
@@ -88,12 +88,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.page", description=__doc__)
     parser.add_argument("--words", type=int, default=WORDS)
     words = parser.parse_args().words
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         home = Path(folder)
         (home / "m.gguf").write_bytes(tiny_gguf({"llama.context_length": number_value(CONTEXT)}))
         assert domov(home, "pull", str(home / "m.gguf"), "--name", MODEL).returncode == 0
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         with serving(home, start=("-c", PACED), DOMOV_ENGINE="fake", DOMOV_CONTEXT_TOKENS=str(CONTEXT)) as server:
             page = browser.new_page()
             page.goto(server.url)

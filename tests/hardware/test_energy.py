@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from domov import app, config
+from domov.api.live import Live
 from domov.hardware.energy import Counter, why_unknown
 
 
@@ -36,6 +38,18 @@ def test_a_counter_that_began_anew_has_gone_on(tmp_path: Path) -> None:
     counter.read()
     package.write_text("2000000")
     assert counter.read() == 3.0  # 1 to the end of its range of 1000, and 2
+
+
+def test_a_server_that_samples_loses_no_round_of_a_counter_in_a_long_request(tmp_path: Path) -> None:
+    package = zone(tmp_path, "intel-rapl:0", "package-0", 0)
+    domov = app.App(config.load({"DOMOV_HOME": str(tmp_path / "home")}))
+    domov.__dict__["counter"] = Counter(tmp_path)
+    live = Live(domov)
+    request = domov.energy.begin()
+    package.write_text("900000000")
+    live.sampler.take()
+    package.write_text("800000000")  # past the end of its range of 1000 joules
+    assert domov.energy.end(request) == 1800.0
 
 
 @pytest.mark.usefixtures("racing")

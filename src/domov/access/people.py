@@ -9,7 +9,7 @@ import time
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, cast
 from uuid import uuid4
 
 import orjson
@@ -111,7 +111,6 @@ class Group:
         return {"id": self.id, **{key: table[key] for key in ("name", "scope", *LIMITS, "models")}}
 
 
-Number = TypeVar("Number", int, float)
 LIMITS = ("requests_per_minute", "tokens_per_day", "tokens_per_month", "cost_per_month")
 
 
@@ -125,14 +124,11 @@ def rights(user: User, groups: Mapping[str, Group]) -> Grant:
         user.name,
         max((grant.scope for grant in given), key=SCOPES.index),
         models=() if every_model else tuple(sorted({model for grant in given for model in grant.models})),
-        requests_per_minute=_widest([grant.requests_per_minute for grant in given]),
-        tokens_per_day=_widest([grant.tokens_per_day for grant in given]),
-        tokens_per_month=_widest([grant.tokens_per_month for grant in given]),
-        cost_per_month=_widest([grant.cost_per_month for grant in given]),
+        **{name: _widest([getattr(grant, name) for grant in given]) for name in LIMITS},
     )
 
 
-def _widest(limits: Sequence[Number | None]) -> Number | None:
+def _widest(limits: Sequence[Any]) -> Any:
     """None is no limit."""
     return None if None in limits else max(limit for limit in limits if limit is not None)
 

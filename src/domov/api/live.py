@@ -8,7 +8,6 @@ from functools import cached_property
 from domov.access.callers import current
 from domov.api import downloads
 from domov.app import App
-from domov.hardware.energy import Counter
 from domov.hardware.sampling import Sample, Sampler
 from domov.meter.usage import Consumption
 
@@ -18,7 +17,7 @@ EACH_SECONDS = 10.0  # a sample, where nobody looks
 class Live:
     def __init__(self, domov: App) -> None:
         self._domov = domov
-        self.sampler = Sampler(domov.scheduler.pids, Counter().read)
+        self.sampler = Sampler(domov.scheduler.pids, domov.counter.read)
         self.consumption = Consumption(lambda: domov.database, owner=lambda: current().owner)
         domov.meter.add(self.consumption.note)
 

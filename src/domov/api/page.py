@@ -79,7 +79,9 @@ def router(domov: App, static: Path = STATIC) -> APIRouter:
         if not path.is_file():
             return _nothing(request)
         answer = _file(request, path, ASK_ANEW)
-        answer.headers["content-security-policy"] = DIAGRAM_POLICY.format(scripts=_hashes(path.read_bytes()))
+        answer.headers["content-security-policy"] = DIAGRAM_POLICY.format(
+            scripts=_hashes(path, path.stat().st_mtime_ns)
+        )
         return answer
 
     for name in NAMED:
@@ -137,9 +139,9 @@ def _file(request: Request, path: Path, caching: str) -> Response:
 
 
 @lru_cache(4)
-def _hashes(page: bytes) -> str:
+def _hashes(page: Path, _changed_ns: int) -> str:
     """The scripts that stand in a page, as its policy allows them."""
-    digests = (hashlib.sha256(script).digest() for script in _SCRIPT.findall(page))
+    digests = (hashlib.sha256(script).digest() for script in _SCRIPT.findall(page.read_bytes()))
     return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
 
 

@@ -396,6 +396,4 @@ class Scheduled:
 
 def _ended(event: Event, spent: Spending) -> Event:
     """The event, the last one with the energy of all."""
-    if not isinstance(event, Done):
-        return event
-    return replace(event, usage=spent.end(event.usage) or event.usage)
+    return replace(event, usage=spent.end(event.usage)) if isinstance(event, Done) else event

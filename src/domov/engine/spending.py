@@ -50,12 +50,16 @@ class Spending:
         """The first piece of the answer is here."""
         self.first_seconds = self.seconds
 
-    def end(self, usage: Usage | None) -> Usage | None:
+    def end(self, usage: Usage) -> Usage:
         """The engine is done; gives what it told of that, with the energy."""
+        self.stop()
+        self.usage = replace(usage, joules=self.joules)
+        return self.usage
+
+    def stop(self) -> None:
+        """Nothing is drawn for it any more; once is enough."""
         if self._energy:
             self.joules, self._energy = self._energy.end(self._number), None
-        self.usage = usage and replace(usage, joules=self.joules)
-        return self.usage
 
 
 @contextmanager
@@ -69,7 +73,7 @@ def spending(tell: Callable[[Spent], None], energy: Energy | None, *, model: str
         outcome = "answered" if request.usage else outcome_of(error)
         raise
     finally:
-        request.end(request.usage)
+        request.stop()
         seconds, first = request.seconds, request.first_seconds
         tell(Spent(model, task, outcome, seconds, first, request.usage, request.pieces, request.joules))
 

@@ -116,15 +116,23 @@ class Consumption:
 
 
 def used(
-    database: Database, by: Sequence[By], *, since: str = "", until: str = "", owner: str | None = None
+    database: Database,
+    by: Sequence[By],
+    *,
+    since: str = "",
+    until: str = "",
+    model: str | None = None,
+    owner: str | None = None,
 ) -> list[tuple[tuple[str, ...], Amount]]:
     """What was used from one day to another, both included, for each day, model or owner: in that order.
 
+    model  only what was asked of this one
     owner  only what this one has used
     """
     columns = [USAGE.c[name] for name in by]
     sums = [func.sum(USAGE.c[name]) for name in Amount.__dataclass_fields__]
     query = select(*columns, *sums).where(USAGE.c.day >= since, USAGE.c.day <= (until or "9"))
+    query = query if model is None else query.where(USAGE.c.model == model)
     query = query if owner is None else query.where(USAGE.c.owner == owner)
     with database.reading() as connection:
         rows = connection.execute(query.group_by(*columns).order_by(*columns)).all()
@@ -133,8 +141,8 @@ def used(
 
 def spent_by(database: Database, model: str) -> Amount:
     """What a model took on the days on which the energy of all its requests is known."""
-    days = (amount for key, amount in used(database, ("day", "model")) if key[1] == model)
-    return sum((amount for amount in days if amount.measured == amount.requests), Amount())
+    days = used(database, ("day",), model=model)
+    return sum((amount for _, amount in days if amount.measured == amount.requests), Amount())
 
 
 def day_of(moment: float) -> str:

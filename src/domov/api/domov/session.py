@@ -15,7 +15,7 @@ from domov.access import second_factor
 from domov.access.accounts import Opened
 from domov.access.callers import EVERYTHING, Caller, current
 from domov.access.passwords import MOST_CHARACTERS
-from domov.access.people import User
+from domov.access.people import LIMITS, User
 from domov.access.sessions import page_token
 from domov.api.entrance import Entrance
 from domov.app import App
@@ -192,13 +192,12 @@ def _told(domov: App, request: Request) -> dict[str, Any]:
 
 def _account(domov: App, caller: Caller) -> dict[str, Any]:
     user, spending, grant = domov.access.people.get(caller.user), domov.access.user_spending, caller.grant
-    limits = {"requests_per_minute": grant.requests_per_minute, "tokens_per_day": grant.tokens_per_day}
     used = {"today": asdict(spending.today(user.id)), "month": asdict(spending.month(user.id))}
     return {
         "user": user.row(),
         "scope": grant.scope,
         "models": grant.models,
-        "limits": limits | {"tokens_per_month": grant.tokens_per_month, "cost_per_month": grant.cost_per_month},
+        "limits": {name: getattr(grant, name) for name in LIMITS},
         "used": used,
         "session": caller.session,
     }
