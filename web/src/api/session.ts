@@ -22,6 +22,14 @@ export interface Used {
   cost: number;
 }
 
+/** Of a key, a group or an account; null is no limit. */
+export interface Limits {
+  requests_per_minute: number | null;
+  tokens_per_day: number | null;
+  tokens_per_month: number | null;
+  cost_per_month: number | null;
+}
+
 export interface Session {
   /** single: nobody is asked who they are; keys: callers need one; people: they log in */
   mode: "single" | "keys" | "people";
@@ -29,12 +37,7 @@ export interface Session {
   user: User | null;
   scope: "inference" | "models" | "admin" | null;
   token: string | null;
-  limits?: {
-    requests_per_minute: number | null;
-    tokens_per_day: number | null;
-    tokens_per_month: number | null;
-    cost_per_month: number | null;
-  };
+  limits?: Limits;
   used?: { today: Used; month: Used };
 }
 

@@ -46,6 +46,12 @@ export function energy(joules: number): string {
     : `${number(hours / 1000, { maximumSignificantDigits: 3 })}\u00a0kWh`;
 }
 
+/** `≈ 0.2 Wh · €0.01`: marked where it is an estimate, with its cost where that is known. */
+export function energyAndCost(joules: number, cost: number | null, currency: string, estimated: boolean): string {
+  const words = (estimated ? "≈ " : "") + energy(joules);
+  return cost === null ? words : `${words} · ${money(cost, currency)}`;
+}
+
 export function money(value: number, currency: string): string {
   return number(value, { style: "currency", currency, maximumSignificantDigits: value < 1 ? 2 : undefined });
 }

@@ -1,5 +1,5 @@
 import { useTranslation } from "react-i18next";
-import { bytes, energy as energyOf, money, number } from "@/app/formats";
+import { bytes, energyAndCost, number } from "@/app/formats";
 import { Table } from "@/components/Table";
 import { type Card, type Energy, type Estimate, interval, share, short, verdict } from "./estimates";
 
@@ -94,6 +94,6 @@ function changeOf(ratio: Estimate): Estimate {
 }
 
 function amountOf({ joules_per_token, estimated, cost_per_token, currency }: Energy): string {
-  const words = (estimated ? "≈ " : "") + energyOf(1000 * joules_per_token);
-  return cost_per_token === null ? words : `${words} · ${money(1000 * cost_per_token, currency)}`;
+  const cost = cost_per_token === null ? null : 1000 * cost_per_token;
+  return energyAndCost(1000 * joules_per_token, cost, currency, estimated);
 }

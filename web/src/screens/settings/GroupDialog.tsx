@@ -2,21 +2,18 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { request } from "@/api/client";
+import type { Limits as GivenLimits } from "@/api/session";
 import { Button } from "@/components/Button";
 import { Dialog } from "@/components/Dialog";
 import { Select, TextField } from "@/components/Field";
 import { ProblemBox } from "@/components/States";
 import { Limits, type LimitTexts, limitsOf, NO_LIMITS } from "./Limits";
 
-export interface Group {
+export interface Group extends GivenLimits {
   id: string;
   name: string;
   scope: "inference" | "models";
   models: string[];
-  requests_per_minute: number | null;
-  tokens_per_day: number | null;
-  tokens_per_month: number | null;
-  cost_per_month: number | null;
 }
 
 function textsOf(group: Group | null): LimitTexts {

@@ -4,26 +4,23 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { request } from "@/api/client";
 import { useOffer } from "@/api/server";
-import { type Used, useSession } from "@/api/session";
+import { type Limits, type Used, useSession } from "@/api/session";
 import { day, money, number } from "@/app/formats";
 import { Badge } from "@/components/Badge";
 import { Button } from "@/components/Button";
 import { Confirm } from "@/components/Dialog";
 import { EmptyState, ProblemBox, Skeleton } from "@/components/States";
+import { useLimitWords } from "./Limits";
 import { NewKey } from "./NewKey";
 import { Section } from "./Section";
 
-export interface Key {
+export interface Key extends Limits {
   id: string;
   name: string;
   scope: string;
   models: string[];
   expires_at: number | null;
   revoked_at: number | null;
-  requests_per_minute: number | null;
-  tokens_per_day: number | null;
-  tokens_per_month: number | null;
-  cost_per_month: number | null;
   shown: string;
   user: string | null;
   today: Used;
@@ -83,6 +80,7 @@ function List({ path, title, text }: { path: string; title: string; text: string
 function Row({ shown, path, onChange }: { shown: Key; path: string; onChange: () => unknown }) {
   const { t } = useTranslation("settings");
   const currency = useOffer()?.currency;
+  const limitsOf = useLimitWords();
   const [asking, setAsking] = useState(false);
   const revoke = useMutation({
     mutationFn: () => request(`${path}/${shown.id}`, { method: "DELETE" }),
@@ -91,10 +89,7 @@ function Row({ shown, path, onChange }: { shown: Key; path: string; onChange: ()
   const over = shown.expires_at !== null && shown.expires_at * 1000 < Date.now();
   const limits = [
     shown.models.join(", "),
-    shown.requests_per_minute && t("keys.perMinute", { count: shown.requests_per_minute }),
-    shown.tokens_per_day && t("keys.perDay", { tokens: number(shown.tokens_per_day) }),
-    shown.tokens_per_month && t("keys.perMonth", { tokens: number(shown.tokens_per_month) }),
-    currency && shown.cost_per_month && t("keys.moneyPerMonth", { money: money(shown.cost_per_month, currency) }),
+    ...limitsOf(shown),
     shown.expires_at && t(over ? "keys.expired" : "keys.until", { day: day(shown.expires_at) }),
   ].filter(Boolean);
   return (

@@ -1,5 +1,7 @@
 import { useTranslation } from "react-i18next";
 import { useOffer } from "@/api/server";
+import type { Limits as GivenLimits } from "@/api/session";
+import { money, number } from "@/app/formats";
 import { TextField } from "@/components/Field";
 
 export interface LimitTexts {
@@ -32,6 +34,19 @@ export function limitsOf(texts: LimitTexts) {
     tokens_per_month: number(texts.tokens_per_month),
     cost_per_month: number(texts.cost_per_month),
   };
+}
+
+/** What is limited, in words. */
+export function useLimitWords(): (limits: GivenLimits) => string[] {
+  const { t } = useTranslation("settings");
+  const currency = useOffer()?.currency;
+  return (limits) =>
+    [
+      limits.requests_per_minute && t("keys.perMinute", { count: limits.requests_per_minute }),
+      limits.tokens_per_day && t("keys.perDay", { tokens: number(limits.tokens_per_day) }),
+      limits.tokens_per_month && t("keys.perMonth", { tokens: number(limits.tokens_per_month) }),
+      currency && limits.cost_per_month && t("keys.moneyPerMonth", { money: money(limits.cost_per_month, currency) }),
+    ].filter((words) => typeof words === "string" && words !== "") as string[];
 }
 
 /** The only models, and how much of them, for a key or each member of a group. */

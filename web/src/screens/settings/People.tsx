@@ -3,15 +3,15 @@ import { MailPlus, Plus, UserPlus, Users } from "lucide-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { request } from "@/api/client";
-import { useOffer } from "@/api/server";
 import { type Used, type User, useSession } from "@/api/session";
-import { moment, money, number } from "@/app/formats";
+import { moment, number } from "@/app/formats";
 import { Badge } from "@/components/Badge";
 import { Button } from "@/components/Button";
 import { EmptyState, ProblemBox, Skeleton } from "@/components/States";
 import { FirstAdmin } from "@/screens/entry/FirstAdmin";
 import { type Group, GroupDialog } from "./GroupDialog";
 import { InviteDialog } from "./InviteDialog";
+import { useLimitWords } from "./Limits";
 import { Section } from "./Section";
 import { UserDialog } from "./UserDialog";
 
@@ -116,7 +116,7 @@ function Accounts() {
 
 function Groups() {
   const { t } = useTranslation("settings");
-  const currency = useOffer()?.currency;
+  const limitsOf = useLimitWords();
   const [open, setOpen] = useState<Group | "new" | null>(null);
   const groups = useGroups();
   return (
@@ -139,17 +139,7 @@ function Groups() {
                 <Badge>{t(`scope.${group.scope}`)}</Badge>
               </p>
               <p className="text-small break-words text-text-3">
-                {[
-                  group.models.join(", ") || t("limits.all"),
-                  group.requests_per_minute && t("keys.perMinute", { count: group.requests_per_minute }),
-                  group.tokens_per_day && t("keys.perDay", { tokens: number(group.tokens_per_day) }),
-                  group.tokens_per_month && t("keys.perMonth", { tokens: number(group.tokens_per_month) }),
-                  currency &&
-                    group.cost_per_month &&
-                    t("keys.moneyPerMonth", { money: money(group.cost_per_month, currency) }),
-                ]
-                  .filter(Boolean)
-                  .join(" · ")}
+                {[group.models.join(", ") || t("limits.all"), ...limitsOf(group)].join(" · ")}
               </p>
             </div>
             <Button small onClick={() => setOpen(group)} aria-label={`${t("people.change")}: ${group.name}`}>

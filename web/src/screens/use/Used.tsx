@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Gauge } from "lucide-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { energy, money, number, seconds } from "@/app/formats";
+import { energyAndCost, number, seconds } from "@/app/formats";
 import { Select } from "@/components/Field";
 import { EmptyState, ProblemBox, Skeleton } from "@/components/States";
 import { type Column, Table } from "@/components/Table";
@@ -149,11 +149,8 @@ function Figure({ label, value, text }: { label: string; value: string; text: st
 
 type T = (key: string, values?: Record<string, unknown>) => string;
 
-/** With its cost, where a price is set. */
 function energyWords(row: Amount, { energy_estimated, currency }: Usage, t: T): string {
-  if (row.joules === null) return t("used.unknown");
-  const words = (energy_estimated ? "≈ " : "") + energy(row.joules);
-  return row.cost === null ? words : `${words} · ${money(row.cost, currency)}`;
+  return row.joules === null ? t("used.unknown") : energyAndCost(row.joules, row.cost, currency, energy_estimated);
 }
 
 function energyText(row: Amount, { energy_estimated }: Usage, t: T): string {

@@ -1,1 +1,0 @@
-import{h as e,p as t}from"./States-CO3-1Xre.js";import{I as n,s as r}from"./index-k0dN2TCp.js";function i(t){e(t.token??``),n.removeQueries({predicate:e=>e.queryKey[0]!==r.queryKey[0]}),n.setQueryData(r.queryKey,t)}async function a(){await t(`/api/domov/session`,{method:`DELETE`}),e(``),location.assign(`/`)}export{a as n,i as t};
